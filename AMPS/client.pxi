@@ -1,0 +1,379 @@
+# client.pxi: Client, the commands a program gives.
+
+cdef amps_slice PUBLISH = literal("publish")
+cdef amps_slice DELTA_PUBLISH = literal("delta_publish")
+
+# Bits of Message.AckType, for publish_flush.
+cdef dict _FLUSH_ACKS = {AMPS_ACK_PROCESSED: b"processed", AMPS_ACK_PERSISTED: b"persisted",
+                         AMPS_ACK_COMPLETED: b"completed"}
+
+
+cdef class Client(Asking):
+    """One connection to an AMPS server: connect, log on, publish, subscribe.
+
+    `name` identifies this client to the server: keep it unique, and for a publisher the same from
+    run to run. Any thread may use a client. Handlers run on the connection's receive thread, one at
+    a time; what waits for the server must not be called there and raises `UsageException`. What a
+    handler raises goes to the exception listener. Timeouts are milliseconds, 0 waits for ever;
+    every wait ends at once on Ctrl-C and when the client is closed.
+
+    >>> with AMPS.Client("example") as client:
+    ...     client.connect(sandbox.uri("json"))
+    ...     _ = client.logon()
+    ...     stream = client.subscribe("messages")
+    ...     _ = client.publish("messages", '{"hi": "Hello, world!"}')
+    ...     print(next(stream).get_data())
+    {"hi": "Hello, world!"}
+    """
+
+    ConnectionStateListener = _ConnectionStateListener
+
+    def logon(self, timeout=0, authenticator=None, options=None):
+        """Logs on as the URI's user and returns the command id.
+
+        `authenticator` supplies the password (see `DefaultAuthenticator`); it runs on this thread.
+        `options` are logon options, comma-separated. Blocks until the server answers. Raises
+        `AuthenticationException`, `NameInUseException`, `DuplicateLogonException`,
+        `TimedOutException`, `DisconnectedException`; after a failed logon the connection is closed.
+        """
+        cdef Message ack
+        cdef unsigned int timeout_ms = milliseconds(timeout)
+        self.check_connected("logon")
+        talk = _Conversation(authenticator, self.uri.user, self.uri.password)
+        try:
+            user, password = talk.begin()
+            while True:
+                ack = self.send_logon(user, password, options, timeout_ms)
+                if ack.get_status() != "retry":
+                    break
+                user, password = talk.challenged(ack.get_user_id(), ack.get_password(),
+                                                 ack.get_reason())
+        except BaseException:
+            if not self.logged_on:
+                self.shut(False)
+            raise
+        self.logged_on = True
+        self.server_version = ack.get_version() or ""
+        self.name_hash = (ack.get_bookmark() or "").partition("|")[0]
+        self.connection_name = ack.get_client_name() or ""
+        talk.succeeded(ack.get_user_id(), ack.get_password(), ack.get_reason())
+        self.tell_state(_ConnectionStateListener.LoggedOn)
+        if self.heartbeat_ms > 0:
+            self.start_heartbeat()
+        return ack.get_command_id() or ""
+
+    cdef Message send_logon(self, object user, object password, object options,
+                            unsigned int timeout_ms):
+        cdef amps_header header
+        header.present = 0
+        if self.uri.options["pretty"]:
+            options = f"{options},pretty" if options else "pretty"
+        kept = [put_text(&header, AMPS_FIELD_CLIENT_NAME, self._name),
+                put_text(&header, AMPS_FIELD_MESSAGE_TYPE, self.uri.message_type),
+                put_text(&header, AMPS_FIELD_USER_ID, user),
+                put_text(&header, AMPS_FIELD_PASSWORD, password),
+                put_text(&header, AMPS_FIELD_CORRELATION_ID, self.logon_correlation),
+                put_text(&header, AMPS_FIELD_OPTIONS, options),
+                put_text(&header, AMPS_FIELD_VERSION, _LOGON_VERSION)]
+        return self.ask(&header, "logon", self.next_id(), b"processed", AMPS_ACK_PROCESSED,
+                        timeout_ms, {"client_name": self._name})
+
+    # ---- Who and what
+    # -----------------------------------------------------------------------------
+
+    def name(self):
+        """The client name."""
+        return self._name
+
+    def get_name(self):
+        """The client name."""
+        return self._name
+
+    def set_name(self, name):
+        """Sets the name for the next logon. Raises `UsageException` when logged on."""
+        if self.logged_on:
+            raise _exceptions.UsageException("the name is in use: disconnect before changing it")
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a str, not {type(name).__name__}")
+        self._name = name
+
+    def get_uri(self):
+        """The connection string given to `connect`, `''` before."""
+        return self.given_uri
+
+    def get_connection_name(self):
+        """The name by which the server knows this connection, `''` before the logon."""
+        return self.connection_name
+
+    def get_name_hash(self):
+        """The publisher id that the server made of the name, as digits; `''` before the logon."""
+        return self.name_hash
+
+    def get_name_hash_value(self):
+        """The publisher id as an int, 0 before the logon."""
+        return int(self.name_hash) if self.name_hash.isdigit() else 0
+
+    def get_server_version(self):
+        """The server's version, two digits a part: 5.3.4.1 gives 5030401; 0 before the logon."""
+        return self.get_server_version_info().get_old_style_version()
+
+    def get_server_version_info(self):
+        """The server's version as a `VersionInfo`, empty before the logon."""
+        return _VersionInfo(self.server_version)
+
+    def set_logon_correlation_data(self, logon_correlation_data):
+        """Sets text (of base64 characters) that goes with each logon; None: no such text."""
+        self.logon_correlation = logon_correlation_data
+
+    def get_logon_correlation_data(self):
+        """The text set for the logon, or None."""
+        return self.logon_correlation
+
+    # ---- Publishing
+    # -------------------------------------------------------------------------------
+
+    def publish(self, topic, data, expiration=None, correlation_id=None, sow_key=None):
+        """Publishes `data` (str, bytes or any buffer) to `topic` and returns 0.
+
+        Does not wait for the server: the message is handed to the network, or put into the send
+        buffer and handed over within a fraction of a millisecond; a full buffer makes this wait.
+        `expiration` is the record's lifetime in seconds. Raises `DisconnectedException`,
+        `LogonRequiredException`, `InvalidTopicException` for an empty topic.
+        """
+        return self.send_publish(PUBLISH, topic, data, expiration, correlation_id, sow_key)
+
+    def delta_publish(self, topic, data, expiration=None):
+        """Publishes the changed fields of a record; the rest as `publish`."""
+        return self.send_publish(DELTA_PUBLISH, topic, data, expiration, None, None)
+
+    cdef object send_publish(self, amps_slice verb, object topic, object data, object expiration,
+                             object correlation_id, object sow_key):
+        cdef amps_header header
+        cdef amps_slice body
+        cdef c_bool due
+        cdef amps_status status
+        cdef object kept_topic, kept_data, kept
+        if not self.logged_on:
+            self.check_logged_on("publish")
+        header.present = 0
+        set_field(&header, AMPS_FIELD_COMMAND, verb)
+        kept_topic = put_text(&header, AMPS_FIELD_TOPIC, topic)
+        if not has_field(&header, AMPS_FIELD_TOPIC):
+            raise _exceptions.InvalidTopicException("publish needs a topic, and it is empty")
+        if expiration is not None or correlation_id is not None or sow_key is not None:
+            kept = (put_number(&header, AMPS_FIELD_EXPIRATION, expiration, 0xFFFFFFFF),
+                    put_text(&header, AMPS_FIELD_CORRELATION_ID, correlation_id),
+                    put_text(&header, AMPS_FIELD_SOW_KEY, sow_key))
+        if type(data) is str and PyUnicode_IS_COMPACT_ASCII(data):
+            body = amps_slice(<const char *>PyUnicode_DATA(data), PyUnicode_GET_LENGTH(data))
+        elif type(data) is bytes:
+            body = amps_slice(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        else:
+            kept_data = Body()
+            (<Body>kept_data).borrow(data)
+            body = (<Body>kept_data).bytes
+        status = amps_client_try_send(self.core, &header, body, True, &due)
+        if status != AMPS_OK:
+            self.send_patiently(&header, body, True, status)
+        elif due:
+            with nogil:
+                amps_client_send_due(self.core)
+        return 0
+
+    def publish_flush(self, timeout=0, ack_type=AMPS_ACK_PROCESSED):
+        """Waits until the server has processed (or persisted, by `ack_type`) what was published.
+
+        `ack_type` is a number of `Message.AckType`. Raises `TimedOutException` after `timeout`
+        milliseconds, `DisconnectedException` when not connected or cut off meanwhile.
+        """
+        cdef amps_header header
+        self.check_connected("publish_flush")
+        if ack_type not in _FLUSH_ACKS:
+            raise _exceptions.UsageException(
+                "publish_flush waits for a processed (4), persisted (8) or completed (16) ack, "
+                f"not {ack_type!r}")
+        header.present = 0
+        self.ask(&header, "flush", self.next_id(), _FLUSH_ACKS[ack_type], ack_type,
+                 milliseconds(timeout), None)
+
+    def flush(self, timeout=0):
+        """The same as `publish_flush(timeout)`."""
+        self.publish_flush(timeout)
+
+    # ---- Subscribing
+    # ------------------------------------------------------------------------------
+
+    def subscribe(self, *args, **kwargs):
+        """subscribe(topic, filter=None, options=None, timeout=0, sub_id=None) -> MessageStream
+        subscribe(on_message, topic, filter=None, options=None, timeout=0, sub_id=None) -> str
+
+        Subscribes to a topic (a regular expression, if it holds characters of one).
+
+        With `on_message`, that is called on the receive thread with each `Message`, and the id for
+        `unsubscribe` is returned; without, a `MessageStream` is. Blocks until the server has
+        accepted, at most `timeout` milliseconds. Raises `BadFilterException`,
+        `BadRegexTopicException`, `NotEntitledException` and their like by the server's reason,
+        `SubidInUseException`, `TimedOutException`, `DisconnectedException`; then nothing is left of
+        the subscription.
+        """
+        handler, (topic, filter, options, timeout, sub_id) = _bind_overload(
+            "subscribe", ("topic", "filter", "options", "timeout", "sub_id"), args, kwargs)
+        return self.place_subscription(handler, topic, filter, options or None,
+                                       milliseconds(timeout), sub_id)
+
+    cdef object place_subscription(self, object handler, object topic, object filter,
+                                   object options, unsigned int timeout_ms, object sub_id):
+        cdef amps_header header
+        cdef MessageStream stream = None
+        self.check_logged_on("subscribe")
+        if not topic:
+            raise _exceptions.InvalidTopicException("subscribe needs a topic, and it is empty")
+        command_id = self.next_id()
+        sub_id = sub_id or command_id
+        if isinstance(sub_id, bytes):
+            sub_id = sub_id.decode()
+        header.present = 0
+        kept = [put_text(&header, AMPS_FIELD_TOPIC, topic),
+                put_text(&header, AMPS_FIELD_FILTER, filter),
+                put_text(&header, AMPS_FIELD_OPTIONS, options),
+                put_text(&header, AMPS_FIELD_SUB_ID, sub_id)]
+        if handler is None:
+            stream = new_stream(self, sub_id)
+        self.add_route(header.value[<int>AMPS_FIELD_SUB_ID], sub_id, handler, stream)
+        try:
+            self.ask(&header, "subscribe", command_id, b"processed", AMPS_ACK_PROCESSED,
+                     timeout_ms, {"topic": topic, "filter": filter, "options": options,
+                                  "sub_id": sub_id})
+        except BaseException as problem:
+            refused = isinstance(problem, _exceptions.CommandException)
+            if refused and not isinstance(problem, _exceptions.TimedOutException):
+                self.remove_route(sub_id)
+            else:  # it may have reached the server
+                self.drop_subscription(sub_id)
+            if stream is not None:
+                stream.is_over = True
+            raise
+        return sub_id if stream is None else stream
+
+    def unsubscribe(self, sub_id=None):
+        """Ends the subscription that `subscribe` returned this id for; None or `'all'` ends all.
+
+        Does not wait: no handler is called for it once this has returned, except one that is
+        running. An unknown id is no error. Raises `DisconnectedException` when not connected.
+        """
+        self.check_connected("unsubscribe", True)
+        if isinstance(sub_id, bytes):
+            sub_id = sub_id.decode()
+        if sub_id is None or sub_id == "all":
+            sub_id = "all"
+            amps_client_remove_routes(self.core, AMPS_CLOSED)
+            self.handlers.clear()
+        else:
+            self.remove_route(sub_id)
+        self.send_unsubscribe(sub_id)
+
+    cdef int send_unsubscribe(self, object sub_id) except -1:
+        cdef amps_header header
+        cdef object kept = unsubscribe_header(&header, sub_id, self.next_id())
+        self.send_command(&header)
+        return 0
+
+    cdef int drop_subscription(self, object sub_id) except -1:
+        """Forgets a subscription at once and tells the server when that needs no waiting: for
+        destructors and failures. What cannot be sent now goes before the next command."""
+        cdef amps_header header
+        cdef object kept
+        if self.remove_route(sub_id) and amps_client_state(self.core) == AMPS_OK:
+            kept = unsubscribe_header(&header, sub_id, self.next_id())
+            if amps_client_send_soon(self.core, &header) == AMPS_AGAIN:
+                self.overdue.append(sub_id)
+        return 0
+
+    cdef int send_overdue(self) except -1:
+        cdef list overdue = self.overdue
+        self.overdue = []
+        for sub_id in overdue:
+            self.send_unsubscribe(sub_id)
+        return 0
+
+    cdef int add_route(self, amps_slice id, object sub_id, object handler,
+                       MessageStream stream) except -1:
+        cdef amps_status status = amps_client_add_route(
+            self.core, id, <void *>handler, stream.core if stream is not None else NULL, 0)
+        if status == AMPS_ID_IN_USE:
+            raise _exceptions.SubidInUseException(
+                f"sub_id {sub_id!r} is in use on this client: unsubscribe it first")
+        if status != AMPS_OK:
+            raise status_error(status, "subscribe")
+        if handler is not None:
+            self.handlers[sub_id] = handler
+        return 0
+
+    cdef bint remove_route(self, object sub_id) except -1:
+        cdef amps_slice id
+        cdef object kept = borrow_text(sub_id, &id)
+        cdef bint found = amps_client_remove_route(self.core, id)
+        self.handlers.pop(sub_id, None)
+        return found
+
+    # ---- Heartbeat
+    # --------------------------------------------------------------------------------
+
+    def set_heartbeat(self, interval_seconds, timeout_seconds=None):
+        """Asks for a sign of life every `interval_seconds`, now if logged on and after each logon.
+
+        When nothing at all arrives for `timeout_seconds` (twice the interval, if None), the
+        connection counts as lost. Beats come from the core, whatever handlers do. 0 ends it. Waits
+        for the server's word, at most the timeout; raises `TimedOutException` and what the server's
+        reason asks for, `UsageException` for a timeout below the interval.
+        """
+        cdef unsigned int interval = milliseconds(seconds_in_ms(interval_seconds),
+                                                  "interval_seconds")
+        cdef unsigned int timeout = 2 * interval
+        if timeout_seconds is not None:
+            timeout = milliseconds(seconds_in_ms(timeout_seconds), "timeout_seconds")
+        if timeout < interval:
+            raise _exceptions.UsageException(f"a heartbeat timeout of {timeout_seconds} s is below "
+                                             f"the interval of {interval_seconds} s")
+        self.check_usable("set_heartbeat")
+        self.heartbeat_ms, self.heartbeat_timeout_ms = interval, timeout
+        if self.logged_on:
+            self.start_heartbeat()
+
+    cdef int start_heartbeat(self) except -1:
+        cdef amps_header header
+        header.present = 0
+        starts = self.heartbeat_ms > 0
+        options = f"start,{self.heartbeat_ms / 1000:g}" if starts else "stop"
+        kept = put_text(&header, AMPS_FIELD_OPTIONS, options)
+        if not starts:
+            amps_client_set_heartbeat(self.core, 0, 0)
+        self.ask(&header, "heartbeat", self.next_id(), b"processed", AMPS_ACK_PROCESSED,
+                 self.heartbeat_timeout_ms, {"options": options})
+        if starts:
+            amps_client_set_heartbeat(self.core, self.heartbeat_ms, self.heartbeat_timeout_ms)
+            self.tell_state(_ConnectionStateListener.HeartbeatInitiated)
+        return 0
+
+    def set_default_max_depth(self, depth):
+        """Sets the `max_depth` of streams made from now on; 0 means any number of messages."""
+        if not isinstance(depth, int) or depth < 0:
+            raise ValueError(f"depth must be an int and not negative, not {depth!r}")
+        self.default_max_depth = depth
+
+    def get_default_max_depth(self):
+        """The `max_depth` that new streams get."""
+        return self.default_max_depth
+
+
+cdef object unsubscribe_header(amps_header *header, object sub_id, object command_id):
+    header.present = 0
+    set_field(header, AMPS_FIELD_COMMAND, literal("unsubscribe"))
+    return (put_text(header, AMPS_FIELD_COMMAND_ID, command_id),
+            put_text(header, AMPS_FIELD_SUB_ID, sub_id))
+
+
+cdef object seconds_in_ms(object seconds):
+    if not isinstance(seconds, (int, float)):
+        raise TypeError(f"a time in seconds must be a number, not {type(seconds).__name__}")
+    return int(seconds * 1000)

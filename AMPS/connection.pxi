@@ -1,0 +1,373 @@
+# connection.pxi: the life of a connection as Python sees it: opened, closed, lost, and who is told.
+
+cdef enum:
+    CLOSE_WAIT_MS = 5000  # closing waits so long for a handler that does not return
+    SEND_BUFFER_SIZE_MIN = 4096
+
+
+class _ConnectionStateListener:
+    """What a connection state listener is told."""
+
+    Disconnected = 0
+    Shutdown = 1
+    Connected = 2
+    LoggedOn = 4
+    PublishReplayed = 8
+    HeartbeatInitiated = 16
+    Resubscribed = 32
+    UNKNOWN = 16384
+
+
+_ConnectionStateListener.__name__ = "ConnectionStateListener"
+_ConnectionStateListener.__qualname__ = "Client.ConnectionStateListener"
+
+
+cdef class Connection:
+    """What every client is below its commands."""
+
+    cdef amps_client *core
+    cdef void *door
+    cdef object _name, given_uri, masked_uri, uri      # uri: the parsed one, None before connect
+    cdef object why                                    # how the last connection ended
+    cdef dict handlers                                 # what the core's routes point at, by id
+    cdef list state_listeners, overdue
+    cdef object exception_listener, disconnect_handler, last_chance, thread_created
+    cdef object server_version, name_hash, connection_name, logon_correlation
+    cdef size_t default_max_depth
+    cdef unsigned int heartbeat_ms, heartbeat_timeout_ms
+    cdef bint logged_on, abort_dial, dialing, was_open
+    cdef object __weakref__
+    cdef dict __dict__
+
+    def __cinit__(self, *args, **kwargs):
+        self.core = NULL
+
+    def __init__(self, name, *, send_buffer_size=1 << 20):
+        """Makes a client that is not connected. `send_buffer_size` bounds, in bytes, how far
+        publishers may be ahead of the network before they wait."""
+        if not isinstance(name, (str, bytes)):
+            raise TypeError(f"name must be str or bytes, not {type(name).__name__}")
+        if not isinstance(send_buffer_size, int) or send_buffer_size < SEND_BUFFER_SIZE_MIN:
+            raise ValueError(f"send_buffer_size must be an int of at least {SEND_BUFFER_SIZE_MIN}, "
+                             f"not {send_buffer_size!r}")
+        if self.core is not NULL:
+            raise _exceptions.UsageException("a client is initialised once")
+        self._name = name.decode() if isinstance(name, bytes) else name
+        self.handlers = {}
+        self.state_listeners = []
+        self.overdue = []
+        self.server_version = self.name_hash = self.connection_name = self.given_uri = ""
+        self.core = new_core(self, send_buffer_size)
+        watch_exit(self)
+
+    def __dealloc__(self):
+        if self.core is not NULL:
+            with nogil:
+                amps_client_drop(self.core)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *problem):
+        self.close()
+
+    def __repr__(self):
+        if self.core is NULL or amps_client_is_inherited(self.core):
+            state = "unusable"
+        elif amps_client_state(self.core) == AMPS_OK:
+            state = f"connected to {self.masked_uri}"
+        else:
+            state = "not connected"
+        return f"<{type(self).__name__} {self._name!r}, {state}>"
+
+    # ---- Connecting and closing -----------------------------------------------------------------
+
+    def connect(self, uri):
+        """Opens a connection to `uri`, such as `tcp://host:9007/amps/json`; does not log on.
+
+        Blocks until connected. Raises a `ConnectionException` that names the address and the
+        reason: `InvalidUriException`, `InvalidTransportOptionsException`, `TransportTypeException`,
+        `MessageTypeException`, `ConnectionRefusedException`, `AlreadyConnectedException`; a client
+        whose connect failed may try again.
+        """
+        self.check_usable("connect")
+        parsed = _parse_uri(uri)
+        check_transport(parsed)
+        if self.dialing:
+            raise _exceptions.AlreadyConnectedException("another thread is connecting this client")
+        if amps_client_state(self.core) == AMPS_OK:
+            raise _exceptions.AlreadyConnectedException(
+                f"already connected to {self.masked_uri}: disconnect first")
+        self.dialing, self.abort_dial = True, False
+        try:
+            self.wait_gone(parsed)
+            fd = self.dial(parsed)
+            self.open_connection(parsed, uri, fd)
+        finally:
+            self.dialing = False
+
+    cdef int dial(self, object uri) except -1:
+        """A connected socket."""
+        cdef amps_address address
+        cdef amps_status status = AMPS_AGAIN
+        cdef int fd = -1
+        cdef list kept = address_of(uri, &address)
+        cdef amps_dial *dial = amps_dial_new(&address)
+        if dial is NULL:
+            raise MemoryError(f"no memory to connect to {uri}")
+        try:
+            while status == AMPS_AGAIN:
+                with nogil:
+                    status = amps_dial_step(dial, SLICE_MS, &fd)
+                if status == AMPS_AGAIN:
+                    self.check_dialing(uri)
+            if status != AMPS_OK:
+                raise connect_error(uri, amps_dial_failure(dial))
+        finally:
+            with nogil:
+                amps_dial_free(dial)
+        return fd
+
+    cdef int open_connection(self, object parsed, object given, int fd) except -1:
+        cdef amps_status status
+        self.uri, self.masked_uri = parsed, str(parsed)
+        self.given_uri = given.decode() if isinstance(given, bytes) else given
+        self.logged_on = False
+        self.why = None
+        with nogil:
+            status = amps_client_open(self.core, fd)
+        if status != AMPS_OK:
+            raise status_error(status, f"connecting to {self.masked_uri}")
+        self.was_open = True
+        self.tell_state(_ConnectionStateListener.Connected)
+        return 0
+
+    cdef int wait_gone(self, object uri) except -1:
+        """Until nothing is left of the connection before."""
+        cdef amps_status status = AMPS_AGAIN
+        while status == AMPS_AGAIN:
+            with nogil:
+                status = amps_client_wait_gone(self.core, SLICE_MS)
+            self.check_dialing(uri)
+        return 0
+
+    cdef int check_dialing(self, object uri) except -1:
+        check_signals()
+        if self.abort_dial:
+            raise _exceptions.DisconnectedException(
+                f"closed by this program while connecting to {uri}")
+        return 0
+
+    def disconnect(self):
+        """Ends the connection; legal at any time on any thread, and inside handlers.
+
+        What was published is sent first (for at most a second). Streams end, waiting calls raise
+        `DisconnectedException`. Waits until the receive thread has left, but not on that thread.
+        The client may be connected again.
+        """
+        self.shut(False)
+
+    def close(self):
+        """The same as `disconnect`, and tells the state listeners `Shutdown`. Idempotent."""
+        self.shut(True)
+
+    cdef int shut(self, bint for_good) except -1:
+        cdef bint was_open = self.was_open
+        self.abort_dial = True
+        if self.core is NULL or amps_client_is_inherited(self.core):
+            return 0
+        self.was_open = False
+        self.logged_on = False
+        amps_client_close(self.core)
+        self.wait_closed()
+        if was_open:
+            self.tell_state(_ConnectionStateListener.Disconnected)
+            if for_good:
+                self.tell_state(_ConnectionStateListener.Shutdown)
+        return 0
+
+    cdef int wait_closed(self) except -1:
+        cdef amps_status status = AMPS_AGAIN
+        cdef int waited = 0
+        while status == AMPS_AGAIN and waited < CLOSE_WAIT_MS:
+            with nogil:
+                status = amps_client_wait_closed(self.core, SLICE_MS)
+            check_signals()
+            waited += SLICE_MS
+        if status == AMPS_AGAIN:
+            self.report(_exceptions.UsageException(
+                f"closing {self._name!r}: a handler has not returned for {CLOSE_WAIT_MS} ms; "
+                "its thread is left alone"))
+        return 0
+
+    # ---- Listeners
+    # --------------------------------------------------------------------------------
+
+    def set_exception_listener(self, exception_listener):
+        """Sets `exception_listener(exception)`, told of every error that no call can raise: what
+        handlers raise, a connection lost. It runs on the thread that met the error. None: such
+        errors go to `sys.unraisablehook`."""
+        self.exception_listener = checked_callable(exception_listener, "exception_listener")
+
+    def get_exception_listener(self):
+        """The exception listener, or None."""
+        return self.exception_listener
+
+    def set_disconnect_handler(self, client_disconnect_handler):
+        """Sets `handler(client)`, or an object with `invoke(client)`, called on the receive thread
+        after a connection was lost, not after `disconnect`. It may connect, log on and subscribe
+        again. None: nobody is called."""
+        if client_disconnect_handler is not None and not callable(client_disconnect_handler):
+            if not callable(getattr(client_disconnect_handler, "invoke", None)):
+                raise TypeError("a disconnect handler is callable or has a method invoke, "
+                                f"unlike {type(client_disconnect_handler).__name__}")
+            client_disconnect_handler = client_disconnect_handler.invoke
+        self.disconnect_handler = client_disconnect_handler
+
+    def set_last_chance_message_handler(self, message_handler):
+        """Sets `handler(message)` for messages that nobody else is told about, such as late ones
+        of a subscription just ended. It runs on the receive thread."""
+        self.check_usable("set_last_chance_message_handler", True)
+        self.last_chance = checked_callable(message_handler, "message_handler")
+        amps_client_want_last_chance(self.core, message_handler is not None)
+
+    def set_thread_created_callback(self, thread_created_callable):
+        """Sets a function without arguments that each new receive thread calls first of all."""
+        self.thread_created = checked_callable(thread_created_callable, "thread_created_callable")
+        (<door *>self.door).tells_begin = thread_created_callable is not None
+
+    def add_connection_state_listener(self, listener_callable):
+        """Adds `listener_callable(state)`, told each value of `Client.ConnectionStateListener` as
+        an int, on the thread that changes it. Adding one twice is adding it once."""
+        if not callable(listener_callable):
+            raise TypeError("listener_callable must be callable, "
+                            f"not {type(listener_callable).__name__}")
+        if listener_callable not in self.state_listeners:
+            self.state_listeners.append(listener_callable)
+
+    def remove_connection_state_listener(self, listener_callable):
+        """Removes a listener; an unknown one is no error."""
+        if listener_callable in self.state_listeners:
+            self.state_listeners.remove(listener_callable)
+
+    # ---- Telling
+    # -----------------------------------------------------------------------------------
+
+    cdef int tell_state(self, object state) except -1:
+        for listener in list(self.state_listeners):
+            self.call(listener, state)
+        return 0
+
+    cdef int call(self, object function, object argument=None) except -1:
+        """Calls one of the program's functions as a handler; what it raises is reported."""
+        cdef amps_client *before = amps_client_enter_handler(self.core)
+        try:
+            if argument is None:
+                function()
+            else:
+                function(argument)
+        except BaseException as problem:
+            self.report(problem)
+        finally:
+            amps_client_leave_handler(before)
+        return 0
+
+    cdef void report(self, object problem) noexcept:
+        """To the exception listener; without one, or when that fails, to sys.unraisablehook."""
+        listener = self.exception_listener
+        try:
+            if listener is None:
+                raise problem
+            listener(problem)
+        except BaseException:
+            PyErr_WriteUnraisable(listener or self)
+
+    cdef int connection_ended(self, const amps_failure *failure) except -1:
+        """The receive thread's last report. The client may be connected again from here on."""
+        by_us = failure.status == AMPS_CLOSED
+        problem = lost_error(self.masked_uri, failure)
+        self.logged_on = False
+        self.why = "closed by this program" if by_us else str(problem)
+        amps_client_remove_routes(self.core, AMPS_CLOSED if by_us else AMPS_DISCONNECTED)
+        self.handlers.clear()
+        self.overdue.clear()
+        if not by_us:
+            self.was_open = False
+            self.tell_state(_ConnectionStateListener.Disconnected)
+        if failure.unsent > 0 or failure.status == AMPS_BAD_FRAME \
+                or failure.status == AMPS_FRAME_TOO_LARGE \
+                or (not by_us and self.exception_listener is not None):
+            self.report(problem)
+        handler = self.disconnect_handler
+        if handler is not None and not by_us:
+            handler(self)  # not as a handler: it may wait, this thread serves no connection
+        return 0
+
+    # ---- May this be called now?
+    # -------------------------------------------------------------------
+
+    cdef int check_usable(self, object doing, bint in_handler_too=False) except -1:
+        if self.core is NULL:
+            raise _exceptions.UsageException("this client's __init__ has not been called")
+        if amps_client_is_inherited(self.core):
+            raise _exceptions.UsageException(
+                f"{doing}: this client was inherited through fork: make a new one in the child")
+        if not in_handler_too and amps_client_in_handler(self.core):
+            raise _exceptions.UsageException(
+                f"{doing} waits for the server and was called inside a handler of the same client, "
+                "on the thread that receives the answer: use another thread or another client")
+        return 0
+
+    cdef int check_connected(self, object doing, bint in_handler_too=False) except -1:
+        self.check_usable(doing, in_handler_too)
+        if amps_client_state(self.core) != AMPS_OK:
+            raise _exceptions.DisconnectedException(f"{doing}: {self.why_not_connected()}")
+        return 0
+
+    cdef int check_logged_on(self, object doing) except -1:
+        self.check_connected(doing, doing == "publish")
+        if not self.logged_on:
+            raise _exceptions.LogonRequiredException(f"{doing}: not logged on: call logon() first")
+        return 0
+
+    cdef object why_not_connected(self):
+        if self.why is not None:
+            return f"not connected: {self.why}"
+        if self.masked_uri is None:
+            return "not connected: call connect() first"
+        return f"not connected to {self.masked_uri}"
+
+
+cdef object checked_callable(object function, object name):
+    if function is not None and not callable(function):
+        raise TypeError(f"{name} must be callable or None, not {type(function).__name__}")
+    return function
+
+
+cdef int check_transport(object uri) except -1:
+    """Refuses what this version cannot do, rather than connecting in some other way."""
+    if uri.scheme != "tcp":
+        raise _exceptions.TransportTypeException(
+            f"cannot use connection string '{uri}': transport {uri.scheme} is not available "
+            "in this version, only tcp")
+    for name in ("http_preflight", "compression"):
+        if uri.options[name]:
+            raise _exceptions.InvalidTransportOptionsException(
+                f"cannot use connection string '{uri}': {name} is not available in this version")
+    return 0
+
+
+cdef list address_of(object uri, amps_address *address):
+    """Where and how to connect; returns what keeps the texts alive."""
+    options = uri.options
+    bind, bind_port = options["bind"] or ("", 0)
+    kept = [borrow_text(uri.host, &address.host), borrow_text(bind, &address.bind)]
+    address.port = uri.port
+    address.bind_port = bind_port
+    address.prefer_ipv6 = options["ip_protocol_prefer"] == "ipv6"
+    address.nodelay = options["tcp_nodelay"]
+    address.keepalive = options["tcp_keepalive"]
+    address.linger_s = -1 if options["tcp_linger"] is None else options["tcp_linger"]
+    address.send_size = options["tcp_sndbuf"] or 0
+    address.receive_size = options["tcp_rcvbuf"] or 0
+    return kept

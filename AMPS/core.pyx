@@ -1,0 +1,36 @@
+# cython: auto_pickle=False
+"""The client's compiled half. This file is its table of contents, in reading order."""
+from _weakref import ref as _weak
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_CheckSignals, PyErr_WriteUnraisable
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_REFCNT
+from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DATA, PyUnicode_DecodeUTF8
+from cpython.unicode cimport PyUnicode_GET_LENGTH
+from libc.stdlib cimport free, malloc
+from libc.string cimport memchr, memcpy, memset, strlen
+
+from AMPS.libamps cimport *
+from AMPS.python_api cimport *
+
+from AMPS import exceptions as _exceptions
+from AMPS.authenticators import Conversation as _Conversation
+from AMPS.reasons import exception_for as _exception_for
+from AMPS.uri import parse as _parse_uri
+from AMPS.version_info import VersionInfo as _VersionInfo
+
+include "facts.pxi"       # VERSION, written by the build
+
+_LOGON_VERSION = VERSION + ":python"  # what the server is told at logon
+
+include "errors.pxi"      # status in, exception out
+include "text.pxi"        # Python's text and bytes in, slices out
+include "message.pxi"     # Message
+include "dispatch.pxi"    # C calls Python, here and nowhere else
+include "connection.pxi"  # the life of a connection, and who is told
+include "asking.pxi"      # commands out, acks in
+include "client.pxi"      # Client
+include "stream.pxi"      # MessageStream, iterated without the GIL while it waits
+include "shutdown.pxi"    # the interpreter ends before its clients do

@@ -1,0 +1,134 @@
+# dispatch.pxi: C calls Python, here and nowhere else.
+#
+# A receive thread takes the GIL once for a whole burst of messages. Nothing a handler raises
+# reaches C; it goes to the client's exception listener. The client is reached through a weak
+# reference, so that the threads never keep alive a client that the program has forgotten.
+
+ctypedef struct door:
+    PyObject *client         # a weak reference, ours
+    bint      tells_begin    # a thread-created callback is set
+
+
+cdef inline Connection client_behind(void *context):
+    """The client, kept alive by the caller, or None when the program has let go of it."""
+    return <Connection>(<object>(<door *>context).client)()
+
+
+cdef void keep_thread_state(void **thread) noexcept nogil:
+    """Gives this receive thread one Python thread state for all its life."""
+    if thread[0] is NULL:
+        PyGILState_Ensure()
+        thread[0] = PyEval_SaveThread()
+
+
+cdef void on_begins(void *context, void **thread) noexcept nogil:
+    if (<door *>context).tells_begin:
+        keep_thread_state(thread)
+        with gil:
+            tell_begin(context)
+
+
+cdef void on_deliver(void *context, void **thread, const amps_burst *burst) noexcept nogil:
+    keep_thread_state(thread)
+    with gil:
+        deliver(context, burst)
+
+
+cdef void on_disconnected(void *context, void **thread, const amps_failure *failure) noexcept nogil:
+    keep_thread_state(thread)
+    with gil:
+        tell_disconnected(context, failure)
+
+
+cdef void on_ends(void *context, void **thread) noexcept nogil:
+    if thread[0] is not NULL:
+        PyEval_RestoreThread(<PyThreadState *>thread[0])
+        PyGILState_Release(PyGILState_UNLOCKED)  # the outermost: the state goes
+
+
+cdef void on_release(void *context) noexcept nogil:
+    with gil:
+        Py_DECREF(<object>(<door *>context).client)
+        free(context)
+
+
+cdef void tell_begin(void *context) noexcept:
+    cdef Connection client = client_behind(context)
+    if client is not None and client.thread_created is not None:
+        client.call(client.thread_created)
+
+
+cdef void tell_disconnected(void *context, const amps_failure *failure) noexcept:
+    cdef Connection client = client_behind(context)
+    if client is not None:
+        try:
+            client.connection_ended(failure)
+        except BaseException as problem:
+            client.report(problem)
+
+
+cdef void deliver(void *context, const amps_burst *burst) noexcept:
+    """Calls the handlers of a burst, one by one, in order. Messages are lent, not copied: one that
+    somebody still holds when its handler returns gets bytes of its own."""
+    cdef Connection client = client_behind(context)
+    cdef Message message = None
+    cdef const amps_delivery *delivery
+    cdef object handler
+    cdef size_t i
+    if client is None:
+        return
+    for i in range(burst.count):
+        delivery = &burst.deliveries[i]
+        if not amps_burst_goes_on(burst):
+            return
+        if delivery.route is NULL:
+            handler = client.last_chance
+            if handler is None:
+                continue
+        elif amps_route_is_live(delivery.route):
+            handler = <object>amps_route_handler(delivery.route)
+        else:
+            continue
+        if message is None:
+            message = Message.__new__(Message)
+        message.view = delivery.message
+        try:
+            handler(message)
+        except BaseException as problem:
+            client.report(problem)
+        if message.is_shared():
+            keep_lent(client, message)
+            message = None
+
+
+cdef void keep_lent(Connection client, Message message) noexcept:
+    cdef amps_message lent = message.view
+    try:
+        message.copy_view(&lent)
+    except MemoryError as problem:
+        memset(&message.view, 0, sizeof(message.view))
+        client.report(problem)
+
+
+cdef amps_client *new_core(Connection client, size_t send_buffer_size) except NULL:
+    """The core of a new client, and the door through which its threads come."""
+    cdef amps_events events
+    cdef amps_client *core
+    cdef door *context = <door *>malloc(sizeof(door))
+    if context is NULL:
+        raise MemoryError("no memory for a client")
+    weak = _weak(client)
+    context.client = <PyObject *>weak
+    context.tells_begin = False
+    events.begins = on_begins
+    events.deliver = on_deliver
+    events.disconnected = on_disconnected
+    events.ends = on_ends
+    events.release = on_release
+    core = amps_client_new(&events, context, send_buffer_size)
+    if core is NULL:
+        free(context)
+        raise MemoryError("no memory for a client")
+    Py_INCREF(weak)
+    client.door = context
+    return core

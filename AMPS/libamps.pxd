@@ -1,0 +1,195 @@
+# libamps.pxd: csrc/amps.h as Cython sees it. Declarations only; no behaviour lives here.
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
+
+cdef extern from "<stdbool.h>":
+    ctypedef bint c_bool "bool"
+
+cdef extern from "amps.h" nogil:
+    ctypedef enum amps_status:
+        AMPS_OK
+        AMPS_AGAIN
+        AMPS_END
+        AMPS_BAD_FRAME
+        AMPS_FRAME_TOO_LARGE
+        AMPS_TIMED_OUT
+        AMPS_DISCONNECTED
+        AMPS_CLOSED
+        AMPS_HEARTBEAT_LOST
+        AMPS_ALREADY_CONNECTED
+        AMPS_NOT_RESOLVED
+        AMPS_REFUSED
+        AMPS_IN_HANDLER
+        AMPS_FORKED
+        AMPS_ID_IN_USE
+        AMPS_TOO_LARGE
+        AMPS_NO_ROOM
+        AMPS_NO_MEMORY
+        AMPS_SYSTEM
+        AMPS_STATUS_COUNT
+
+    const char *amps_status_text(amps_status status)
+    const char *amps_status_exception(amps_status status)
+
+    ctypedef struct amps_slice:
+        const char *at
+        size_t size
+
+    ctypedef enum amps_field:
+        AMPS_FIELD_COMMAND
+        AMPS_FIELD_COMMAND_ID
+        AMPS_FIELD_TOPIC
+        AMPS_FIELD_SUB_ID
+        AMPS_FIELD_QUERY_ID
+        AMPS_FIELD_CLIENT_NAME
+        AMPS_FIELD_MESSAGE_TYPE
+        AMPS_FIELD_USER_ID
+        AMPS_FIELD_PASSWORD
+        AMPS_FIELD_SUB_IDS
+        AMPS_FIELD_BOOKMARK
+        AMPS_FIELD_SEQUENCE
+        AMPS_FIELD_BATCH_SIZE
+        AMPS_FIELD_FILTER
+        AMPS_FIELD_ORDER_BY
+        AMPS_FIELD_TOP_N
+        AMPS_FIELD_SOW_KEY
+        AMPS_FIELD_SOW_KEYS
+        AMPS_FIELD_EXPIRATION
+        AMPS_FIELD_CORRELATION_ID
+        AMPS_FIELD_MESSAGE_SIZE
+        AMPS_FIELD_TIMESTAMP
+        AMPS_FIELD_LEASE_PERIOD
+        AMPS_FIELD_ACK_TYPE
+        AMPS_FIELD_STATUS
+        AMPS_FIELD_REASON
+        AMPS_FIELD_VERSION
+        AMPS_FIELD_OPTIONS
+        AMPS_FIELD_MATCHES
+        AMPS_FIELD_TOPIC_MATCHES
+        AMPS_FIELD_RECORDS_RETURNED
+        AMPS_FIELD_RECORDS_INSERTED
+        AMPS_FIELD_RECORDS_UPDATED
+        AMPS_FIELD_RECORDS_DELETED
+        AMPS_FIELD_GROUP_SEQUENCE
+        AMPS_FIELD_HEARTBEAT
+        AMPS_FIELD_TIMEOUT_INTERVAL
+        AMPS_FIELD_COUNT
+
+    ctypedef enum amps_ack:
+        AMPS_ACK_PROCESSED
+        AMPS_ACK_PERSISTED
+        AMPS_ACK_COMPLETED
+
+    ctypedef struct amps_header:
+        uint64_t present
+        amps_slice value[AMPS_FIELD_COUNT]
+
+    ctypedef struct amps_message:
+        amps_slice header
+        amps_slice record
+        amps_slice body
+        amps_slice sub_id
+
+    amps_status amps_message_field(const amps_message *message, amps_field field,
+                                   amps_slice *value, c_bool *escaped)
+    size_t amps_text_decode(amps_slice text, char *out)
+
+    ctypedef struct amps_address:
+        amps_slice host
+        uint16_t port
+        amps_slice bind
+        uint16_t bind_port
+        bint prefer_ipv6
+        bint nodelay
+        bint keepalive
+        int linger_s
+        int send_size
+        int receive_size
+
+    ctypedef struct amps_failure:
+        amps_status status
+        int error
+        int resolver
+        size_t unsent
+        char text[512]
+
+    ctypedef struct amps_dial:
+        pass
+    amps_dial *amps_dial_new(const amps_address *address)
+    amps_status amps_dial_step(amps_dial *dial, uint32_t wait_ms, int *fd)
+    const amps_failure *amps_dial_failure(const amps_dial *dial)
+    void amps_dial_free(amps_dial *dial)
+
+    ctypedef struct amps_stream:
+        pass
+    amps_stream *amps_stream_new(size_t depth_max)
+    void amps_stream_drop(amps_stream *stream)
+    amps_status amps_stream_take(amps_stream *stream, amps_message *message, void **block)
+    void amps_block_free(void *block)
+    amps_status amps_stream_wait(amps_stream *stream, uint32_t wait_ms)
+    void amps_stream_end(amps_stream *stream, amps_status why)
+    void amps_stream_close(amps_stream *stream)
+    size_t amps_stream_depth(const amps_stream *stream)
+    size_t amps_stream_depth_max(const amps_stream *stream)
+    void amps_stream_set_depth_max(amps_stream *stream, size_t depth_max)
+
+    ctypedef struct amps_client:
+        pass
+    ctypedef struct amps_route:
+        pass
+    ctypedef struct amps_delivery:
+        const amps_route *route
+        amps_message message
+    ctypedef struct amps_burst:
+        const amps_delivery *deliveries
+        size_t count
+    bint amps_burst_goes_on(const amps_burst *burst)
+    void *amps_route_handler(const amps_route *route)
+    bint amps_route_is_live(const amps_route *route)
+
+    ctypedef struct amps_events:
+        void (*begins)(void *context, void **thread) noexcept
+        void (*deliver)(void *context, void **thread, const amps_burst *burst) noexcept
+        void (*disconnected)(void *context, void **thread, const amps_failure *failure) noexcept
+        void (*ends)(void *context, void **thread) noexcept
+        void (*release)(void *context) noexcept
+
+    amps_client *amps_client_new(const amps_events *events, void *context,
+                                 size_t send_buffer_size)
+    void amps_client_drop(amps_client *client)
+    bint amps_client_in_handler(const amps_client *client)
+    amps_client *amps_client_enter_handler(amps_client *client)
+    void amps_client_leave_handler(amps_client *before)
+    bint amps_client_is_inherited(const amps_client *client)
+    amps_status amps_client_open(amps_client *client, int fd)
+    amps_status amps_client_state(amps_client *client)
+    void amps_client_close(amps_client *client)
+    amps_status amps_client_wait_gone(amps_client *client, uint32_t wait_ms)
+    amps_status amps_client_wait_closed(amps_client *client, uint32_t wait_ms)
+    uint64_t amps_client_next_id(amps_client *client)
+
+    ctypedef struct amps_progress:
+        pass
+    amps_status amps_client_try_send(amps_client *client, const amps_header *header,
+                                     amps_slice body, bint is_publish, c_bool *due)
+    void amps_client_send_due(amps_client *client)
+    amps_status amps_client_send(amps_client *client, const amps_header *header, amps_slice body,
+                                 bint is_publish, amps_progress *progress, uint32_t wait_ms)
+    void amps_client_give_up(amps_client *client, amps_slice body, bint is_publish,
+                             amps_progress *progress)
+    amps_status amps_client_send_soon(amps_client *client, const amps_header *header)
+    amps_status amps_client_add_route(amps_client *client, amps_slice id, void *handler,
+                                      amps_stream *stream, uint32_t ack_types)
+    bint amps_client_remove_route(amps_client *client, amps_slice id)
+    void amps_client_remove_routes(amps_client *client, amps_status why)
+    void amps_client_want_last_chance(amps_client *client, bint wanted)
+
+    ctypedef struct amps_waiter:
+        pass
+    amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id,
+                                        uint32_t ack_type)
+    amps_status amps_client_wait(amps_client *client, amps_waiter *waiter, uint32_t wait_ms,
+                                 amps_message *ack)
+    void amps_client_end_wait(amps_client *client, amps_waiter *waiter)
+    void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32_t timeout_ms)
+    size_t amps_threads_live()
+    size_t amps_threads_wait(uint32_t wait_ms)

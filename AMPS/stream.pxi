@@ -1,0 +1,163 @@
+# stream.pxi: MessageStream. Waiting threads hold no GIL, and a message that waits already costs no
+# lock.
+
+
+cdef class MessageStream:
+    """Messages of one subscription, in order, for a `for` loop or `next()`.
+
+    Made by `Client.subscribe` and its like, not by programs. Iteration blocks until a message
+    comes; with a timeout set it gives None when none came in time. It ends (StopIteration) when the
+    stream or its client is closed; when the connection is lost, the messages that had arrived are
+    given first, then `DisconnectedException` is raised once. Threads may share a stream: each
+    message goes to one of them. A stream that nobody holds any more unsubscribes.
+
+    >>> with AMPS.Client("reader") as client:
+    ...     client.connect(sandbox.uri("json"))
+    ...     _ = client.logon()
+    ...     stream = client.subscribe("orders").timeout(20)
+    ...     print(next(stream))
+    None
+    """
+
+    cdef amps_stream *core
+    cdef Client client
+    cdef object sub_id
+    cdef unsigned int timeout_ms
+    cdef bint is_over
+    cdef Message older, newer  # the last two given out: used again when nobody holds them
+    cdef object __weakref__
+    cdef dict __dict__
+
+    def __cinit__(self):
+        self.core = NULL
+
+    def __init__(self):
+        raise TypeError("a MessageStream is made by Client.subscribe(), not by hand")
+
+    def __dealloc__(self):
+        if self.core is not NULL:
+            amps_stream_drop(self.core)
+
+    def __del__(self):
+        self.close()
+
+    def __iter__(self):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *problem):
+        self.close()
+
+    def __next__(self):
+        cdef amps_message view
+        cdef void *apart
+        cdef amps_status status
+        if amps_client_is_inherited(self.client.core):
+            raise status_error(AMPS_FORKED)
+        status = amps_stream_take(self.core, &view, &apart)
+        if status != AMPS_OK:
+            if status == AMPS_AGAIN:
+                status = self.wait(&view, &apart)
+            if status == AMPS_TIMED_OUT:
+                return None
+            if status != AMPS_OK:
+                self.finish(status)
+        return self.give(&view, apart)
+
+    def next(self):
+        """The same as `next(stream)`."""
+        return self.__next__()
+
+    def timeout(self, timeout):
+        """Sets how long `next()` waits, in milliseconds; 0 means forever. Returns the stream."""
+        self.timeout_ms = milliseconds(timeout)
+        return self
+
+    def max_depth(self, maxDepth):
+        """Sets how many messages may wait in the stream; 0 means any number. Returns the stream.
+
+        When so many wait, the client stops reading its socket until one is taken, and the server is
+        slowed down. All other messages of the client wait as well, except while one of its commands
+        waits for an answer.
+        """
+        if not isinstance(maxDepth, int):
+            raise TypeError(f"maxDepth must be an int, not {type(maxDepth).__name__}")
+        if maxDepth < 0:
+            raise _exceptions.UsageException(f"maxDepth must not be negative, not {maxDepth}")
+        amps_stream_set_depth_max(self.core, maxDepth)
+        return self
+
+    def get_max_depth(self):
+        """How many messages may wait; 0 means any number."""
+        return amps_stream_depth_max(self.core)
+
+    def get_depth(self):
+        """How many messages wait now."""
+        return amps_stream_depth(self.core)
+
+    def close(self):
+        """Unsubscribes and ends iteration, in other threads too. What waits is dropped. Idempotent,
+        legal on any thread and inside handlers; it does not wait for the server."""
+        if self.core is NULL or self.client is None or amps_client_is_inherited(self.client.core):
+            return
+        if not self.is_over:
+            self.is_over = True
+            self.client.drop_subscription(self.sub_id)
+        amps_stream_close(self.core)
+
+    cdef amps_status wait(self, amps_message *view, void **apart) except *:
+        """Waits without the GIL, then takes. Another thread may be quicker: then waits again."""
+        cdef amps_status status = AMPS_AGAIN
+        cdef long long left = self.timeout_ms
+        cdef unsigned int slice_ms
+        if amps_client_in_handler(self.client.core):
+            raise status_error(AMPS_IN_HANDLER, "iterating a stream inside a handler")
+        while status == AMPS_AGAIN:
+            slice_ms = SLICE_MS
+            if self.timeout_ms > 0 and left < SLICE_MS:
+                slice_ms = <unsigned int>left
+            with nogil:
+                status = amps_stream_wait(self.core, slice_ms)
+            check_signals()
+            if status == AMPS_OK:
+                status = amps_stream_take(self.core, view, apart)
+            elif status == AMPS_AGAIN and self.timeout_ms > 0:
+                left -= slice_ms
+                if left <= 0:
+                    return AMPS_TIMED_OUT
+        return status
+
+    cdef int finish(self, amps_status status) except -1:
+        """Raises what ends the iteration: for a lost connection that, once; else StopIteration."""
+        if status == AMPS_DISCONNECTED and not self.is_over:
+            self.is_over = True
+            raise _exceptions.DisconnectedException(self.client.why_not_connected())
+        self.is_over = True
+        raise StopIteration
+
+    cdef inline Message give(self, const amps_message *view, void *apart):
+        """The message that was taken. A loop's variable still holds the last one; the one before is
+        used again if the loop has let go of it."""
+        cdef Message message = self.older
+        self.older = self.newer
+        if message is None or message.is_shared():
+            message = Message.__new__(Message)
+        if apart is NULL:
+            message.copy_view(view)
+        else:
+            message.view = view[0]
+            message.apart = apart
+        self.newer = message if message.is_small() else None
+        return message
+
+
+cdef MessageStream new_stream(Client client, object sub_id):
+    cdef MessageStream stream = MessageStream.__new__(MessageStream)
+    stream.core = amps_stream_new(client.default_max_depth)
+    if stream.core is NULL:
+        raise MemoryError("no memory for a stream")
+    stream.client = client
+    stream.sub_id = sub_id
+    return stream

@@ -1,0 +1,293 @@
+"""A small AMPS-compatible server for tests, demos and first steps; standard library only.
+
+>>> with Sandbox() as s:
+...     print(s.uri("json").replace(str(s.port), "PORT"))
+tcp://127.0.0.1:PORT/amps/json
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable, NamedTuple, Union
+
+from .commands import RESERVED
+from .logon import Accept, Reject, Retry, Verdict, choose
+from .peer import Client
+from .server import Server, Settings
+from .trace import LONG_NAMES, SeenFrame, Trace, summary, text
+from .wire import MESSAGE_BYTES_MAX
+
+__all__ = ["Accept", "Client", "Reject", "Retry", "Sandbox", "SandboxListener", "SeenFrame"]
+
+CLIENT_BUFFER_BYTES = 64 * 1024 * 1024  # what may wait for one client before it is a slow one
+MESSAGE_TYPES = (
+    *("json", "fix", "nvfix", "xml", "binary"),
+    *("msgpack", "bson", "bflat", "protobuf", "struct"),
+)
+
+Users = Union[Mapping[str, str], Iterable[tuple[str, str]]]
+
+
+class SubscriptionInfo(NamedTuple):
+    """One live subscription."""
+
+    client: str
+    connection: int
+    sub_id: str
+    topic: str
+    message_type: str
+
+
+class Sandbox:
+    """A server on its own thread, with a view of all that it saw.
+
+    `listen` is one address or several, `HOST:PORT` each; port 0 takes a free one and keeps it.
+    `users` are names with passwords; `auth` is "none", "password" or "challenge", and without it
+    users mean "password". `authenticate(client, user, pw)` decides instead, by giving back
+    `Accept(user)`, `Reject(reason)` or `Retry(user, pw)`. With `unique_names` a name belongs to
+    one connection at a time: the same user's older connection is closed, another user is refused.
+    `expose_user` tells subscribers who published. With `strict_heartbeats` only beats count as
+    signs of life. `log` is given one line per event, `on_frame` each frame. Callbacks run on the
+    server's thread and must not block; what they raise ends one connection, never the server.
+
+    All methods may be called from any thread, and the views also after `stop`.
+    """
+
+    def __init__(
+        self,
+        listen: str | Iterable[str] = ("127.0.0.1:0",),
+        *,
+        users: Users = (),
+        auth: str | None = None,
+        authenticate: Callable[[Client, str, str], Verdict] | None = None,
+        unique_names: bool = False,
+        expose_user: bool = False,
+        strict_heartbeats: bool = False,
+        message_types: Iterable[str] = MESSAGE_TYPES,
+        max_message_bytes: int = MESSAGE_BYTES_MAX,
+        client_buffer_bytes: int = CLIENT_BUFFER_BYTES,
+        log: Callable[[str], None] | None = None,
+        on_frame: Callable[[SeenFrame], None] | None = None,
+    ):
+        decide, needs_authentication = choose(auth, users, authenticate)
+        settings = Settings(
+            message_types=frozenset(message_types),
+            authenticate=decide,
+            needs_authentication=needs_authentication,
+            unique_names=unique_names,
+            expose_user=expose_user,
+            strict_heartbeats=strict_heartbeats,
+            message_bytes_max=max_message_bytes,
+            client_buffer_bytes=client_buffer_bytes,
+            log=log,
+        )
+        addresses = [listen] if isinstance(listen, str) else list(listen)
+        if not addresses:
+            raise ValueError("no listen address")
+        self._server = Server(addresses, settings, Trace(on_frame))
+
+    def start(self) -> Sandbox:
+        """Begins to serve. Raises OSError that names the address when it cannot be taken."""
+        if not self._server.loop.is_running:
+            self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """Ends all connections and gives the addresses back; `start` takes the same ones again."""
+        if self._server.loop.is_running:
+            self._server.stop()
+
+    def __enter__(self) -> Sandbox:
+        return self.start()
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    # Where it is
+
+    @property
+    def host(self) -> str:
+        return self.listener(0).host
+
+    @property
+    def port(self) -> int:
+        return self.listener(0).port
+
+    def uri(self, message_type: str = "json", listener: int = 0) -> str:
+        return self.listener(listener).uri(message_type)
+
+    def listener(self, index: int = 0) -> SandboxListener:
+        return SandboxListener(self._server, index)
+
+    @property
+    def listeners(self) -> list[SandboxListener]:
+        return [self.listener(index) for index in range(len(self._server.listeners))]
+
+    # What it does
+
+    def publish(self, topic: str, data: str | bytes, message_type: str = "json") -> None:
+        """Sends a message of the server's own to all subscribers of the topic."""
+        name = topic.encode()
+        if not name or name.startswith(RESERVED):
+            raise ValueError(f"invalid topic {topic!r}")
+        body = data.encode() if isinstance(data, str) else bytes(data)
+        self._server.run(lambda: self._server.publish(name, body, message_type))
+
+    def disconnect(self, client: str | None = None, reason: str = "entitlement reset") -> int:
+        """Closes the connections of this client name, or all; says how many it were."""
+        return self._server.run(
+            lambda: self._server.disconnect(
+                reason, lambda peer: client is None or text(peer.name) == client
+            )
+        )
+
+    def withhold(self, *ack_types: str, client: str | None = None) -> None:
+        """Keeps acks of these types back, for one client name or for all, until `release`."""
+        name = None if client is None else client.encode("utf-8", "surrogateescape")
+        self._server.run(lambda: self._server.withholding.begin(ack_types, name))
+
+    def release(self) -> None:
+        """Sends the acks that were withheld, and withholds no more."""
+        self._server.run(self._server.withholding.release)
+
+    # What it saw
+
+    def clients(self) -> list[Client]:
+        """The clients that are logged on, oldest connection first."""
+        return self._server.run(
+            lambda: [peer.client() for peer in self._server.peers.values() if peer.is_logged_on]
+        )
+
+    def subscriptions(self) -> list[SubscriptionInfo]:
+        return self._server.run(
+            lambda: [
+                SubscriptionInfo(
+                    text(peer.name),
+                    peer.number,
+                    text(each.sub_id),
+                    text(each.topic),
+                    peer.message_type,
+                )
+                for peer in self._server.peers.values()
+                for each in peer.subscriptions.values()
+            ]
+        )
+
+    def frames(
+        self, client: str | None = None, command: str | None = None, direction: str | None = None
+    ) -> list[SeenFrame]:
+        """The newest frames in order, as far as they are of this client, command and direction."""
+        wanted = None if command is None else LONG_NAMES.get(command, command)
+        return [
+            frame
+            for frame in self._frames_since(0)
+            if client in (None, frame.client)
+            and wanted in (None, frame.command)
+            and direction in (None, frame.direction)
+        ]
+
+    def received(self, command: str, client: str | None = None) -> list[SeenFrame]:
+        """The frames of one command that came from clients; `p` and `publish` are the same."""
+        return self.frames(client, command, "in")
+
+    def forget_frames(self) -> None:
+        """Empties the memory of frames."""
+        self._server.run(self._server.trace.clear)
+
+    def wait_for(
+        self, wanted: str | Callable[[SeenFrame], bool], count: int = 1, timeout: float = 5.0
+    ) -> list[SeenFrame]:
+        """Waits until so many frames were seen, counting those before the call, and returns them.
+
+        `wanted` is a command that clients send, or decides about each frame, in and out.
+        Raises TimeoutError that says what was seen instead.
+        """
+        matches = _is_received(wanted) if isinstance(wanted, str) else wanted
+        found: list[SeenFrame] = []
+        looked_at = 0
+
+        def has_come() -> bool:
+            nonlocal looked_at
+            frames, looked_at = self._server.run(
+                lambda: (self._server.trace.since(looked_at), self._server.trace.total)
+            )
+            found.extend(frame for frame in frames if matches(frame))
+            return len(found) >= count
+
+        if not self._wait(has_come, timeout):
+            name = repr(wanted) if isinstance(wanted, str) else "chosen"
+            raise TimeoutError(
+                f"waited {timeout:g} s for {count} {name} frame(s), saw {len(found)}; "
+                f"all frames seen: {summary(self._frames_since(0))}"
+            )
+        return found
+
+    def wait_until(self, condition: Callable[[], Any], timeout: float = 5.0) -> None:
+        """Waits until `condition()` is true; asks again when a frame or connection came or went.
+
+        Raises TimeoutError that says who is connected and what was seen.
+        """
+        if not self._wait(condition, timeout):
+            names = ", ".join(repr(client.name) for client in self.clients()) or "nobody"
+            raise TimeoutError(
+                f"waited {timeout:g} s in vain; logged on: {names}; "
+                f"all frames seen: {summary(self._frames_since(0))}"
+            )
+
+    def _frames_since(self, total: int) -> list[SeenFrame]:
+        return self._server.run(lambda: self._server.trace.since(total))
+
+    def _wait(self, condition: Callable[[], Any], timeout: float) -> bool:
+        changed = threading.Event()
+        deadline = time.monotonic() + timeout
+        self._server.run(lambda: self._server.watchers.add(changed))
+        try:
+            while not condition():
+                left = deadline - time.monotonic()
+                if left <= 0 or not changed.wait(left):
+                    return bool(condition())
+                changed.clear()
+            return True
+        finally:
+            self._server.run(lambda: self._server.watchers.discard(changed))
+
+
+def _is_received(command: str) -> Callable[[SeenFrame], bool]:
+    name = LONG_NAMES.get(command, command)
+    return lambda frame: frame.direction == "in" and frame.command == name
+
+
+class SandboxListener:
+    """One of the addresses that a sandbox listens on."""
+
+    def __init__(self, server: Server, index: int):
+        self._server = server
+        self._index = index
+        self._listener = server.listeners[index]
+
+    @property
+    def host(self) -> str:
+        return self._listener.host
+
+    @property
+    def port(self) -> int:
+        return self._listener.port
+
+    @property
+    def is_open(self) -> bool:
+        return self._listener.is_open
+
+    def uri(self, message_type: str = "json") -> str:
+        return self._listener.uri(message_type)
+
+    def stop(self) -> None:
+        """Refuses new connections and ends those that came in here."""
+        self._server.run(lambda: self._server.stop_listener(self._index))
+
+    def start(self) -> None:
+        """Listens again, on the same port. The sandbox must be running."""
+        if not self._server.loop.is_running:
+            raise RuntimeError("the sandbox is not running: start it, not its listener")
+        self._server.run(lambda: self._server.start_listener(self._index))

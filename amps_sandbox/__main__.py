@@ -1,0 +1,107 @@
+"""Runs a sandbox from the command line until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from . import Sandbox, SeenFrame
+from .listener import parse_address
+
+DEFAULT_ADDRESS = "127.0.0.1:9007"
+BAD_USAGE = 2
+BODY_SHOWN_MAX = 200
+STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serves until SIGINT or SIGTERM, then 0; 2 when the arguments or the address are no good."""
+    arguments = _parser().parse_args(argv)
+    # Blocked here and waited for below: no handler runs at a bad moment, no traceback is left.
+    # They stay blocked after serving, for a second signal must not disturb the leaving.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    status = _serve(arguments)
+    if status != 0:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return status
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    sandbox = Sandbox(
+        arguments.listen or [DEFAULT_ADDRESS],
+        users=arguments.user,
+        log=_say,
+        on_frame=_show if arguments.trace else None,
+    )
+    try:
+        sandbox.start()
+    except OSError as error:
+        print(f"amps-sandbox: {error.strerror}", file=sys.stderr)
+        return BAD_USAGE
+    with sandbox:
+        for listener in sandbox.listeners:
+            print(f"amps-sandbox listening on {listener.uri('json')}", flush=True)
+        signal.sigwait(STOP_SIGNALS)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _OneLineParser(
+        prog="amps-sandbox", description="A small AMPS-compatible server for tests and demos."
+    )
+    parser.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        action="append",
+        type=_address,
+        help=f"where to listen, may be repeated (default {DEFAULT_ADDRESS})",
+    )
+    parser.add_argument(
+        "--user",
+        metavar="NAME:PASSWORD",
+        action="append",
+        type=_user,
+        default=[],
+        help="who may log on, may be repeated (default: everybody)",
+    )
+    parser.add_argument("--trace", action="store_true", help="show each frame on stderr")
+    return parser
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_USAGE, f"{self.prog}: {message}\n")
+
+
+def _address(value: str) -> str:
+    try:
+        parse_address(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return value
+
+
+def _user(value: str) -> tuple[str, str]:
+    name, colon, password = value.partition(":")
+    if not (name and colon):
+        raise argparse.ArgumentTypeError("invalid user: want NAME:PASSWORD")
+    return name, password
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _show(frame: SeenFrame) -> None:
+    header = " ".join(f"{key}={value!a}" for key, value in frame.header.items())
+    body = ascii(frame.body[:BODY_SHOWN_MAX])[1:] if frame.body else ""
+    _say(f"connection {frame.connection} {frame.direction:3} {header} {body}".rstrip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

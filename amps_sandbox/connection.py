@@ -1,0 +1,145 @@
+"""Moves bytes between one socket and its peer, without ever waiting."""
+
+from __future__ import annotations
+
+import socket
+from typing import Protocol
+
+from .loop import READ, WRITE, Loop
+
+READ_BYTES = 256 * 1024
+LINGER_S = 1.0  # how long a closing connection may take to fetch its last bytes
+
+
+class Receiver(Protocol):
+    """Who is told what happens on a connection."""
+
+    def received(self, chunk: bytes) -> None: ...
+
+    def ended(self, why: str) -> None: ...
+
+
+class Outbox:
+    """The connections of one loop that have bytes to send, or are on their way out."""
+
+    def __init__(self) -> None:
+        self.dirty: list[Connection] = []
+        self.closing: set[Connection] = set()
+
+    def flush(self) -> None:
+        while self.dirty:
+            self.dirty.pop().flush()
+
+    def abort(self) -> None:
+        for connection in list(self.closing):
+            connection.abort()
+
+
+class Connection:
+    """A non-blocking socket with one bounded buffer of bytes to send.
+
+    `send` only appends; `flush` moves bytes. The socket is closed when `close` has sent what was
+    waiting, or at once by `abort`; the receiver is told of an end that came from outside only.
+    """
+
+    def __init__(self, loop: Loop, sock: socket.socket, outbox: Outbox, waiting_bytes_max: int):
+        self._loop = loop
+        self._sock = sock
+        self._outbox = outbox
+        self._waiting = bytearray()
+        self._waiting_bytes_max = waiting_bytes_max
+        self._events = READ
+        self._is_closing = False
+        self.receiver: Receiver | None = None
+
+    def open(self, receiver: Receiver) -> None:
+        self.receiver = receiver
+        self._loop.watch(self._sock, READ, self._ready)
+
+    def send(self, frame: bytes) -> bool:
+        """Appends a frame; False if more than the limit is waiting already.
+
+        A frame larger than the limit is let through when nothing waits before it.
+        """
+        waiting = self._waiting
+        if not waiting:
+            self._outbox.dirty.append(self)
+        waiting += frame
+        if len(waiting) <= self._waiting_bytes_max:
+            return True
+        self.flush()
+        return len(waiting) <= max(self._waiting_bytes_max, len(frame))
+
+    def flush(self) -> None:
+        """Sends what the socket takes now; the rest when it can be written again."""
+        waiting = self._waiting
+        try:
+            while waiting:
+                del waiting[: self._sock.send(waiting)]
+        except BlockingIOError:
+            self._watch(READ | WRITE)
+            return
+        except OSError as error:
+            self._end(str(error))
+            return
+        if self._is_closing:
+            self._shut()
+        else:
+            self._watch(READ)
+
+    def close(self) -> None:
+        """Sends what is waiting, says goodbye, and closes when the other side has heard it.
+
+        Closing at once would reset the connection if unread bytes are there, and the last frame,
+        which says why, might be lost on the way.
+        """
+        if self._is_closing or self._sock.fileno() < 0:
+            return
+        self._is_closing = True
+        self._outbox.closing.add(self)
+        self._loop.after(LINGER_S, self.abort)
+        self.flush()
+
+    def abort(self) -> None:
+        self._outbox.closing.discard(self)
+        if self._sock.fileno() >= 0:
+            self._loop.forget(self._sock)
+            self._sock.close()
+            self._waiting.clear()
+
+    def _shut(self) -> None:
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError:  # the other side is gone already, there is nobody to say goodbye to
+            self.abort()
+            return
+        self._watch(READ)
+
+    def _watch(self, events: int) -> None:
+        if events != self._events and self._sock.fileno() >= 0:
+            self._events = events
+            self._loop.watch(self._sock, events, self._ready)
+
+    def _ready(self, events: int) -> None:
+        if events & WRITE:
+            self.flush()
+        if events & READ and self._sock.fileno() >= 0:
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            chunk = self._sock.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._end(str(error))
+            return
+        if not chunk:
+            self._end("")
+        elif not self._is_closing:
+            self.receiver.received(chunk)
+
+    def _end(self, why: str) -> None:
+        self.abort()
+        if not self._is_closing:
+            self.receiver.ended(why)

@@ -1,0 +1,214 @@
+"""Holds the conversation with one connection: logon first, then commands, until it is closed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import commands
+from .acks import Acks
+from .connection import Connection
+from .heartbeat import Heartbeat
+from .logon import Accept, Retry, name_hash
+from .topics import Subscription, Topics
+from .trace import text
+from .wire import LENGTH, Frame, FrameReader, Header, Malformed, encode
+
+if TYPE_CHECKING:
+    from .server import Server
+
+SERVER_VERSION = b"5.3.5.0.0.sandbox"
+SAMPLE_BYTES = 64  # how much of a malformed frame a log line shows
+NAME_SHOWN_MAX = 100
+
+_HEARTBEAT = encode({"c": b"heartbeat"})
+_PASSWORD = re.compile(rb'("(?:pw|password)"[ \t\r\n]*:[ \t\r\n]*)"?(?:[^"\\]|\\.)*"?', re.DOTALL)
+
+
+class Client(NamedTuple):
+    """What is known of one connected client."""
+
+    name: str
+    user: str
+    message_type: str
+    address: str
+    connection: int
+    listener: int
+    version: str
+    correlation_id: str
+
+
+class Peer:
+    """One connected client, from its first byte to its last."""
+
+    def __init__(self, server: Server, connection: Connection, number: int, address: str, at: int):
+        self.server = server
+        self.number = number
+        self.address = address
+        self.listener = at
+        self.name = b""
+        self.user = ""
+        self.message_type = ""
+        self.version = b""
+        self.correlation_id = b""
+        self.topics: Topics | None = None  # those of its message type, once it is logged on
+        self.subscriptions: dict[bytes, Subscription] = {}
+        self.timers: dict[bytes, float] = {}
+        self.heartbeat = Heartbeat(server.loop, self._beat, self._fell_silent)
+        self.is_open = True
+        self._connection = connection
+        self._reader = FrameReader(server.settings.message_bytes_max)
+
+    @property
+    def is_logged_on(self) -> bool:
+        return self.topics is not None
+
+    def client(self) -> Client:
+        return Client(
+            text(self.name),
+            self.user,
+            self.message_type,
+            self.address,
+            self.number,
+            self.listener,
+            text(self.version),
+            text(self.correlation_id),
+        )
+
+    def note(self, event: str) -> None:
+        """One line in the session log."""
+        name = f" {text(self.name[:NAME_SHOWN_MAX])!a}" if self.name else ""
+        self.server.log(f"connection {self.number}{name}: {event}")
+
+    # Going out
+
+    def send(self, frame: bytes) -> None:
+        if self.is_open:
+            self.server.trace.note_out(self, frame)
+            if not self._connection.send(frame):
+                self.close("slow client", at_once=True)
+
+    def send_ack(self, kind: str, frame: bytes) -> None:
+        if not self.server.withholding.keeps_back(self, kind, frame):
+            self.send(frame)
+
+    def close(self, reason: str, detail: str = "", at_once: bool = False) -> None:
+        """Ends the conversation; frames that wait to be sent still go out, unless `at_once`."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        self.heartbeat.stop()
+        if self.topics is not None:
+            self.topics.remove(self.subscriptions.values())
+        self.subscriptions = {}
+        self._reader.forget()  # the trace may keep the peer for long
+        self.server.left(self)
+        if at_once:
+            self._connection.abort()
+        else:
+            self._connection.close()
+        self.note(f"closed: {reason}{': ' + detail if detail else ''}")
+
+    def _beat(self) -> None:
+        self.send(_HEARTBEAT)
+
+    def _fell_silent(self) -> None:
+        self.close("heartbeat")
+
+    # Coming in
+
+    def received(self, chunk: bytes) -> None:
+        if not self.server.settings.strict_heartbeats:
+            self.heartbeat.heard()
+        header: Header = {}
+        try:
+            for frame in self._reader.feed(chunk):
+                header = frame.header
+                self._obey(frame)
+                if not self.is_open:
+                    return
+        except Malformed as fault:
+            self._refuse(fault.header, fault.category, fault.offset, fault.sample)
+        except BaseException as error:  # whatever a callback raises ends this connection only
+            try:
+                Acks(self, header).fail("internal error")
+            finally:
+                self.close("internal error", repr(error))
+
+    def ended(self, why: str) -> None:
+        inside = "end of stream inside a frame" if self._reader.is_inside_frame else ""
+        self.close("connection closed", why or inside)
+
+    def _obey(self, frame: Frame) -> None:
+        header = frame.header
+        self.server.trace.note_in(self, header, frame.body)
+        verb = header.get("c", b"")
+        obey = Peer._log_on if verb == b"logon" else commands.VERBS.get(verb)
+        acks = Acks(self, header)
+        if obey is None:
+            fault = f"unknown command {text(verb[:SAMPLE_BYTES])!a}" if verb else "no command"
+            self._refuse(header, fault, self._reader.frame_offset, encode(header)[LENGTH.size :])
+        elif self.topics is None and verb != b"logon":
+            acks.fail("logon required")
+            self.close("auth", "a command before logon")
+        else:
+            acks.send("received")
+            obey(self, frame, acks)
+
+    def _refuse(self, header: Header, category: str, offset: int, sample: bytes) -> None:
+        if "cid" in header:
+            Acks(self, {"cid": header["cid"], "a": b"processed"}).send(
+                "processed", b"failure", reason=b"unknown command"
+            )
+        shown = _PASSWORD.sub(rb'\1"***"', sample)[:SAMPLE_BYTES]
+        self.close("unknown command", f"{category} at offset {offset}: {ascii(shown)[2:-1]}")
+
+    # Logon
+
+    def _log_on(self, frame: Frame, acks: Acks) -> None:
+        header = frame.header
+        if self.topics is not None:
+            acks.fail("duplicate logon")
+            return
+        self.name = header.get("client_name", b"")
+        self.version = header.get("version", b"")
+        self.correlation_id = header.get("x", b"")
+        message_type = text(header.get("mt", b""))
+        user, pw = text(header.get("user_id", b"")), text(header.get("pw", b""))
+        if message_type not in self.server.settings.message_types:
+            self._reject(acks, "invalid message type", "unknown command")
+            return
+        if self.server.settings.unique_names and not self.name:
+            self._reject(acks, "no client name", "auth")
+            return
+        verdict = self.server.authenticate(self, user, pw)
+        if not self.is_open:  # the callback may have closed it
+            return
+        if isinstance(verdict, Accept):
+            self._accept(acks, verdict.user, message_type)
+        elif isinstance(verdict, Retry):
+            acks.send("processed", b"retry", user_id=_bytes(verdict.user), pw=_bytes(verdict.pw))
+        else:
+            self._reject(acks, verdict.reason, "auth")
+
+    def _reject(self, acks: Acks, reason: str, closed_because: str) -> None:
+        acks.fail(reason)
+        self.close(closed_because, reason)
+
+    def _accept(self, acks: Acks, user: str, message_type: str) -> None:
+        if not self.server.gives_name(self, user):
+            self._reject(acks, "name in use", "name in use")
+            return
+        self.user = user
+        self.message_type = message_type
+        self.topics = self.server.topics_of(message_type)
+        fields = {"s": 0, "bm": b"%d|0|" % name_hash(self.name), "client_name": self.name}
+        if not self.server.settings.needs_authentication:
+            fields["reason"] = b"authentication disabled"
+        acks.send("processed", version=SERVER_VERSION, **fields)
+        by = f", user {user!a}" if user else ""
+        self.note(f"logged on, message type {message_type}{by}, version {text(self.version)!a}")
+
+
+def _bytes(value: str) -> bytes:
+    return value.encode("utf-8", "surrogateescape")

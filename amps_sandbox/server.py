@@ -1,0 +1,167 @@
+"""Holds what all connections share: listeners, peers, topics, the trace and the log."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from collections.abc import Iterable
+from typing import Callable, NamedTuple
+
+from .connection import Connection, Outbox
+from .faults import Withholding
+from .listener import Listener
+from .logon import Authenticate, Verdict, is_verdict
+from .loop import Loop, Result
+from .peer import Peer
+from .topics import Topics
+from .trace import Trace
+
+
+class Settings(NamedTuple):
+    """What does not change while a server lives."""
+
+    message_types: frozenset[str]
+    authenticate: Authenticate
+    needs_authentication: bool
+    unique_names: bool
+    expose_user: bool
+    strict_heartbeats: bool
+    message_bytes_max: int
+    client_buffer_bytes: int
+    log: Callable[[str], None] | None
+
+
+class Server:
+    """One server. After `start`, everything but `start`, `stop` and `run` is the loop's."""
+
+    def __init__(self, addresses: Iterable[str], settings: Settings, trace: Trace):
+        self.loop = Loop(self._end_of_round, self._failed)
+        self.listeners = [Listener(self.loop, address) for address in addresses]
+        self.settings = settings
+        self.trace = trace
+        self.withholding = Withholding()
+        self.peers: dict[int, Peer] = {}
+        self.watchers: set[threading.Event] = set()
+        self._topics: dict[str, Topics] = {}
+        self._outbox = Outbox()
+        self._connections = 0
+        self._last_change = (0, 0, 0)
+
+    def start(self) -> None:
+        """Takes all addresses and begins to serve; on failure none is kept."""
+        try:
+            for listener in self.listeners:
+                listener.bind()
+            self.loop.start()
+        except BaseException:
+            for listener in self.listeners:
+                listener.close()
+            raise
+        self.loop.run(self._open_all)
+
+    def stop(self) -> None:
+        self.loop.run(self._close_all)
+        self.loop.stop()
+
+    def start_listener(self, at: int) -> None:
+        if not self.listeners[at].is_open:
+            self.listeners[at].bind()
+            self._open(at)
+
+    def stop_listener(self, at: int) -> None:
+        """Nobody answers on this address any more: its connections end too."""
+        self.listeners[at].close()
+        self.disconnect("shutdown", lambda peer: peer.listener == at)
+
+    def _open_all(self) -> None:
+        for at in range(len(self.listeners)):
+            self._open(at)
+
+    def _open(self, at: int) -> None:
+        def accepted(sock: socket.socket, address: str) -> None:
+            self._connections += 1
+            limit = self.settings.client_buffer_bytes
+            connection = Connection(self.loop, sock, self._outbox, limit)
+            peer = Peer(self, connection, self._connections, address, at)
+            self.peers[peer.number] = peer
+            peer.note(f"connected from {address}")
+            connection.open(peer)
+
+        self.listeners[at].open(accepted)
+
+    def _close_all(self) -> None:
+        self._end_of_round()
+        for listener in self.listeners:
+            listener.close()
+        for peer in list(self.peers.values()):
+            peer.close("shutdown", at_once=True)
+        self._outbox.abort()
+
+    # For peers
+
+    def left(self, peer: Peer) -> None:
+        del self.peers[peer.number]
+
+    def topics_of(self, message_type: str) -> Topics:
+        return self._topics.setdefault(message_type, Topics())
+
+    def authenticate(self, peer: Peer, user: str, pw: str) -> Verdict:
+        verdict = self.settings.authenticate(peer, user, pw)
+        if not is_verdict(verdict):
+            raise TypeError(f"authenticate gave {verdict!r}: want Accept, Reject or Retry")
+        return verdict
+
+    def gives_name(self, peer: Peer, user: str) -> bool:
+        """Whether this user may have the peer's name; whoever of theirs had it, is closed."""
+        if self.settings.unique_names:
+            for other in list(self.peers.values()):
+                if other is peer or other.name != peer.name or not other.is_logged_on:
+                    continue
+                if other.user != user:
+                    return False
+                other.close("name in use")
+        return True
+
+    def log(self, line: str) -> None:
+        if self.settings.log is None:
+            return
+        try:
+            self.settings.log(line)
+        except BaseException as error:  # the log is the user's code: it must not end the server
+            self._complain(f"amps_sandbox: log raised {error!r} on {line!r}")
+
+    def _complain(self, text: str) -> None:
+        try:
+            print(text, file=sys.stderr)
+        except (OSError, ValueError):
+            return  # stderr is closed as well: there is nobody left to tell
+
+    # For the public face
+
+    def publish(self, topic: bytes, body: bytes, message_type: str) -> None:
+        if message_type not in self.settings.message_types:
+            raise ValueError(f"invalid message type {message_type!r}")
+        self.topics_of(message_type).deliver(topic, body, {})
+
+    def disconnect(self, reason: str, chosen: Callable[[Peer], bool]) -> int:
+        peers = [peer for peer in self.peers.values() if chosen(peer)]
+        for peer in peers:
+            peer.close(reason)
+        return len(peers)
+
+    # For the loop
+
+    def _end_of_round(self) -> None:
+        self._outbox.flush()
+        change = (self.trace.total, self._connections, len(self.peers))
+        if change != self._last_change:
+            self._last_change = change
+            for event in self.watchers:
+                event.set()
+
+    def _failed(self, error: BaseException) -> None:
+        self.log(f"error: {error!r}")
+
+    def run(self, function: Callable[[], Result]) -> Result:
+        return self.loop.run(function)

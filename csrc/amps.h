@@ -1,0 +1,360 @@
+/* amps.h: everything the binding may call: one list of outcomes, borrowed views, opaque handles.
+ *
+ * C11 and POSIX only. Nothing here knows Python; nothing here is called with a lock of the core's
+ * held. A slice borrows: its bytes belong to someone else and live as long as that room says. */
+#ifndef AMPS_H
+#define AMPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- Outcomes ------------------------------------------------------------------------------- */
+
+/* One list: the name, what it says, and the exception the binding raises for it (None: it raises
+ * nothing, or the binding decides). Whatever a server, a file or a user can cause is in here. */
+#define AMPS_STATUS_MAP(X)                                                                         \
+    X(AMPS_OK, "success", None)                                                                    \
+    X(AMPS_MORE, "more bytes are needed", None)                                                    \
+    X(AMPS_AGAIN, "this cannot be done without waiting", None)                                     \
+    X(AMPS_END, "there is no more", None)                                                          \
+    X(AMPS_BAD_FRAME, "the bytes are not a frame", StreamException)                                \
+    X(AMPS_FRAME_TOO_LARGE, "the frame is larger than the limit", StreamException)                 \
+    X(AMPS_TIMED_OUT, "no answer in the time allowed", TimedOutException)                          \
+    X(AMPS_DISCONNECTED, "not connected", DisconnectedException)                                   \
+    X(AMPS_CLOSED, "closed by this program", DisconnectedException)                                \
+    X(AMPS_HEARTBEAT_LOST, "no sign of life from the server", DisconnectedException)               \
+    X(AMPS_ALREADY_CONNECTED, "already connected", AlreadyConnectedException)                      \
+    X(AMPS_NOT_RESOLVED, "the host name cannot be resolved", ConnectionRefusedException)           \
+    X(AMPS_REFUSED, "cannot connect", ConnectionRefusedException)                                  \
+    X(AMPS_IN_HANDLER, "this would wait for the thread it is called on", UsageException)           \
+    X(AMPS_FORKED, "this client was inherited through fork", UsageException)                       \
+    X(AMPS_ID_IN_USE, "the id is in use", SubidInUseException)                                     \
+    X(AMPS_TOO_LARGE, "the message is larger than the limit", PublishException)                    \
+    X(AMPS_NO_ROOM, "the send buffer is full and the server does not read", PublishException)      \
+    X(AMPS_NO_MEMORY, "out of memory", MemoryError)                                                \
+    X(AMPS_SYSTEM, "the operating system refused", TransportException)
+
+typedef enum amps_status {
+#define AMPS_STATUS_NAME(name, text, exception) name,
+    AMPS_STATUS_MAP(AMPS_STATUS_NAME)
+#undef AMPS_STATUS_NAME
+        AMPS_STATUS_COUNT
+} amps_status;
+
+const char *amps_status_text(amps_status status);      /* never NULL */
+const char *amps_status_exception(amps_status status); /* the third column, "None" included */
+
+/* ---- Header fields -------------------------------------------------------------------------- */
+
+typedef struct amps_slice {
+    const char *at;
+    size_t      size;
+} amps_slice;
+
+/* Every header key: field, canonical key, second and third spelling ("" = none), and its type:
+ * T text, N number (written bare). The order is the order in which the writer writes them. */
+#define AMPS_FIELD_MAP(X)                                                                          \
+    X(COMMAND, "c", "cmd", "", T)                                                                  \
+    X(COMMAND_ID, "cid", "cmd_id", "", T)                                                          \
+    X(TOPIC, "t", "topic", "", T)                                                                  \
+    X(SUB_ID, "sub_id", "", "", T)                                                                 \
+    X(QUERY_ID, "query_id", "", "", T)                                                             \
+    X(CLIENT_NAME, "client_name", "", "", T)                                                       \
+    X(MESSAGE_TYPE, "mt", "message_type", "", T)                                                   \
+    X(USER_ID, "user_id", "", "", T)                                                               \
+    X(PASSWORD, "pw", "password", "", T)                                                           \
+    X(SUB_IDS, "sids", "", "", T)                                                                  \
+    X(BOOKMARK, "bm", "bookmark", "", T)                                                           \
+    X(SEQUENCE, "s", "seq", "", N)                                                                 \
+    X(BATCH_SIZE, "bs", "batch_size", "", N)                                                       \
+    X(FILTER, "filter", "f", "", T)                                                                \
+    X(ORDER_BY, "orderby", "order_by", "", T)                                                      \
+    X(TOP_N, "top_n", "", "", N)                                                                   \
+    X(SOW_KEY, "k", "sow_key", "", T)                                                              \
+    X(SOW_KEYS, "sow_keys", "", "", T)                                                             \
+    X(EXPIRATION, "e", "expiration", "", N)                                                        \
+    X(CORRELATION_ID, "x", "correlation_id", "", T)                                                \
+    X(MESSAGE_SIZE, "l", "msg_len", "", N)                                                         \
+    X(TIMESTAMP, "ts", "timestamp", "", T)                                                         \
+    X(LEASE_PERIOD, "lp", "leaseperiod", "lease_period", T)                                        \
+    X(ACK_TYPE, "a", "ack_type", "", T)                                                            \
+    X(STATUS, "status", "", "", T)                                                                 \
+    X(REASON, "reason", "", "", T)                                                                 \
+    X(VERSION, "version", "v", "", T)                                                              \
+    X(OPTIONS, "opts", "o", "options", T)                                                          \
+    X(MATCHES, "matches", "", "", N)                                                               \
+    X(TOPIC_MATCHES, "topic_matches", "", "", N)                                                   \
+    X(RECORDS_RETURNED, "records_returned", "", "", N)                                             \
+    X(RECORDS_INSERTED, "records_inserted", "", "", N)                                             \
+    X(RECORDS_UPDATED, "records_updated", "", "", N)                                               \
+    X(RECORDS_DELETED, "records_deleted", "", "", N)                                               \
+    X(GROUP_SEQUENCE, "gseq", "group_sequence_number", "", N)                                      \
+    X(HEARTBEAT, "heartbeat", "", "", T)                                                           \
+    X(TIMEOUT_INTERVAL, "timeout_interval", "", "", N)
+
+typedef enum amps_field {
+#define AMPS_FIELD_NAME(name, key, alias, alias2, type) AMPS_FIELD_##name,
+    AMPS_FIELD_MAP(AMPS_FIELD_NAME)
+#undef AMPS_FIELD_NAME
+        AMPS_FIELD_COUNT
+} amps_field;
+
+/* The verbs, with the numbers the published API gives them. */
+#define AMPS_COMMAND_MAP(X)                                                                        \
+    X(UNKNOWN, 0, "")                                                                              \
+    X(PUBLISH, 1, "publish")                                                                       \
+    X(SUBSCRIBE, 2, "subscribe")                                                                   \
+    X(UNSUBSCRIBE, 4, "unsubscribe")                                                               \
+    X(SOW, 8, "sow")                                                                               \
+    X(HEARTBEAT, 16, "heartbeat")                                                                  \
+    X(SOW_DELETE, 32, "sow_delete")                                                                \
+    X(DELTA_PUBLISH, 64, "delta_publish")                                                          \
+    X(LOGON, 128, "logon")                                                                         \
+    X(SOW_AND_SUBSCRIBE, 256, "sow_and_subscribe")                                                 \
+    X(DELTA_SUBSCRIBE, 512, "delta_subscribe")                                                     \
+    X(SOW_AND_DELTA_SUBSCRIBE, 1024, "sow_and_delta_subscribe")                                    \
+    X(START_TIMER, 2048, "start_timer")                                                            \
+    X(STOP_TIMER, 4096, "stop_timer")                                                              \
+    X(GROUP_BEGIN, 8192, "group_begin")                                                            \
+    X(GROUP_END, 16384, "group_end")                                                               \
+    X(OOF, 32768, "oof")                                                                           \
+    X(ACK, 65536, "ack")                                                                           \
+    X(FLUSH, 131072, "flush")
+
+typedef enum amps_command {
+#define AMPS_COMMAND_NAME(name, number, text) AMPS_COMMAND_##name = number,
+    AMPS_COMMAND_MAP(AMPS_COMMAND_NAME)
+#undef AMPS_COMMAND_NAME
+} amps_command;
+
+/* The ack types, as bits; a list of them is a mask. */
+#define AMPS_ACK_MAP(X)                                                                            \
+    X(RECEIVED, 1, "received")                                                                     \
+    X(PARSED, 2, "parsed")                                                                         \
+    X(PROCESSED, 4, "processed")                                                                   \
+    X(PERSISTED, 8, "persisted")                                                                   \
+    X(COMPLETED, 16, "completed")                                                                  \
+    X(STATS, 32, "stats")
+
+typedef enum amps_ack {
+    AMPS_ACK_NONE = 0,
+#define AMPS_ACK_NAME(name, number, text) AMPS_ACK_##name = number,
+    AMPS_ACK_MAP(AMPS_ACK_NAME)
+#undef AMPS_ACK_NAME
+} amps_ack;
+
+/* The fields of one header. Reading: slices into the frame, quotes stripped, escapes still in
+ * place where the `escaped` bit is set. Writing: plain text, escaped on the way out. Only values
+ * whose `present` bit is set mean anything; a fresh header is {.present = 0}. */
+typedef struct amps_header {
+    uint64_t   present;
+    uint64_t   escaped;
+    amps_slice value[AMPS_FIELD_COUNT];
+} amps_header;
+
+/* A delivered message: the outer header, the record's own header inside a multi-record `sow`
+ * frame (else empty), the body, and the one subscription id it is delivered for (else empty). */
+typedef struct amps_message {
+    amps_slice header;
+    amps_slice record;
+    amps_slice body;
+    amps_slice sub_id;
+} amps_message;
+
+amps_command amps_command_parse(amps_slice text);  /* "p" is publish; AMPS_COMMAND_UNKNOWN else */
+const char  *amps_command_text(amps_command verb); /* the long name, "" if there is none */
+uint32_t     amps_ack_parse(amps_slice list);      /* "processed, stats" to a mask; unknown: 0 */
+
+/* The value of one field of a delivered message: the record's header first, then the outer one
+ * (never the outer one's per-record fields); sub_id is the message's own. Parses on demand.
+ * AMPS_OK, AMPS_END (absent: a number field that is no number counts as absent), AMPS_BAD_FRAME.
+ * *escaped says that amps_text_decode must run before a person may read the text. */
+amps_status amps_message_field(const amps_message *message, amps_field field, amps_slice *value,
+                               bool *escaped);
+
+/* Decodes header escapes into `out`, which holds at least text.size bytes (decoding never grows);
+ * returns how many bytes it wrote. An escape that is none stays as it is. */
+size_t amps_text_decode(amps_slice text, char *out);
+
+/* ---- Dialing -------------------------------------------------------------------------------- */
+
+/* Where to connect, and how. Strings are borrowed for the call only. */
+typedef struct amps_address {
+    amps_slice host;
+    uint16_t   port;
+    amps_slice bind; /* local IP address, or empty */
+    uint16_t   bind_port;
+    bool       prefer_ipv6;
+    bool       nodelay;
+    bool       keepalive;
+    int        linger_s;     /* -1: leave as the system has it */
+    int        send_size;    /* SO_SNDBUF in bytes; 0: leave */
+    int        receive_size; /* SO_RCVBUF in bytes; 0: leave */
+} amps_address;
+
+/* What went wrong, in a form that outlives the attempt: an errno or the resolver's code (0: none),
+ * and a text such as "10.0.0.1:9007: Connection refused; 10.0.0.2:9007: ...", cut to fit. */
+typedef struct amps_failure {
+    amps_status status;
+    int         error;
+    int         resolver;
+    size_t      unsent; /* publishes that were accepted and never reached the socket */
+    char        text[512];
+} amps_failure;
+
+typedef struct amps_dial amps_dial;
+
+/* Starts to dial. NULL: out of memory, or a host or bind text too long to be one. */
+amps_dial *amps_dial_new(const amps_address *address);
+/* Goes on for at most wait_ms. AMPS_AGAIN: not done yet. AMPS_OK: *fd is connected and now the
+ * caller's. Else it failed, and amps_dial_failure says how. */
+amps_status         amps_dial_step(amps_dial *dial, uint32_t wait_ms, int *fd);
+const amps_failure *amps_dial_failure(const amps_dial *dial);
+void                amps_dial_free(amps_dial *dial); /* also in the middle of it; NULL is fine */
+
+/* ---- Streams: messages waiting for someone who asks for them -------------------------------- */
+
+/* Counted by references: a route has one, whoever iterates has one. Taking is for one thread at a
+ * time (the binding's: whoever holds the interpreter's lock); the rest is for any thread. */
+typedef struct amps_stream amps_stream;
+
+amps_stream *amps_stream_new(size_t depth_max); /* one reference; NULL: out of memory */
+void         amps_stream_drop(amps_stream *stream);
+
+/* The next message without waiting. AMPS_OK: the views live until the next take or drop; when
+ * *block is not NULL the bytes are the caller's own, to be freed with amps_block_free. AMPS_AGAIN:
+ * none yet. Else it ended, and this is why (AMPS_END: all there was to come has come). */
+amps_status amps_stream_take(amps_stream *stream, amps_message *message, void **block);
+void        amps_block_free(void *block);
+
+/* Waits at most wait_ms for one. AMPS_OK: take it. AMPS_AGAIN: none yet. Else: it ended. */
+amps_status amps_stream_wait(amps_stream *stream, uint32_t wait_ms);
+
+void   amps_stream_end(amps_stream *stream, amps_status why); /* what waits can still be taken */
+void   amps_stream_close(amps_stream *stream);                /* nothing more can be taken */
+size_t amps_stream_depth(const amps_stream *stream);
+size_t amps_stream_depth_max(const amps_stream *stream);
+void   amps_stream_set_depth_max(amps_stream *stream, size_t depth_max); /* 0: no limit */
+
+/* ---- Client: the life of a connection, and sending on it ------------------------------------ */
+
+typedef struct amps_client amps_client;
+typedef struct amps_route  amps_route;
+
+/* One message for one handler. The route is NULL for the last-chance handler. */
+typedef struct amps_delivery {
+    const amps_route *route;
+    amps_message      message;
+} amps_delivery;
+
+/* What a receive thread hands over at once. */
+typedef struct amps_burst {
+    const amps_delivery *deliveries;
+    size_t               count;
+    const void          *reader; /* the core's */
+} amps_burst;
+
+bool  amps_burst_goes_on(const amps_burst *burst); /* false: closed meanwhile, call nobody */
+void *amps_route_handler(const amps_route *route);
+bool  amps_route_is_live(const amps_route *route); /* false: unsubscribed meanwhile, do not call */
+
+/* What the client tells, always without a lock of the core's held. `thread` is a slot that belongs
+ * to the calling receive thread, NULL at its birth. Bytes are borrowed for the call. */
+typedef struct amps_events {
+    void (*begins)(void *context, void **thread); /* the first thing on a receive thread */
+    void (*deliver)(void *context, void **thread, const amps_burst *burst);
+    /* The connection is gone (failure->status AMPS_CLOSED: by our own wish). Nothing of it is left
+     * but this thread; the client may be connected again from here. */
+    void (*disconnected)(void *context, void **thread, const amps_failure *failure);
+    void (*ends)(void *context, void **thread); /* the last thing on a receive thread */
+    void (*release)(void *context);             /* nobody will use context again */
+} amps_events;
+
+/* The new client has one handle; amps_client_drop gives it back: the connection, if any, is closed
+ * without waiting, and memory is freed when its threads have left. */
+amps_client *amps_client_new(const amps_events *events, void *context, size_t send_buffer_size);
+void         amps_client_drop(amps_client *client);
+
+/* Does this call come from inside a handler of this client, where waiting would never end? The
+ * binding marks callbacks of its own with enter and leave. */
+bool         amps_client_in_handler(const amps_client *client);
+amps_client *amps_client_enter_handler(amps_client *client); /* gives what leave must be given */
+void         amps_client_leave_handler(amps_client *before);
+bool amps_client_is_inherited(const amps_client *client); /* this process is a fork's child */
+
+/* Takes over a connected socket (also when it fails: then it is closed) and starts its threads.
+ * AMPS_ALREADY_CONNECTED, AMPS_SYSTEM, AMPS_NO_MEMORY, AMPS_FORKED. */
+amps_status amps_client_open(amps_client *client, int fd);
+amps_status amps_client_state(amps_client *client); /* AMPS_OK: connected; else why not */
+
+/* Starts to close: no more commands, what waits is sent, handlers not yet called stay uncalled.
+ * Then wait, at most wait_ms: AMPS_OK or AMPS_AGAIN. `gone`: nothing is left of the connection and
+ * the client may be opened again. `closed`: its receive threads have left, too; on one of them
+ * that is AMPS_IN_HANDLER at once. */
+void        amps_client_close(amps_client *client);
+amps_status amps_client_wait_gone(amps_client *client, uint32_t wait_ms);
+amps_status amps_client_wait_closed(amps_client *client, uint32_t wait_ms);
+
+/* A number never given before by this client, for command ids. */
+uint64_t amps_client_next_id(amps_client *client);
+
+/* Sends one command, header and body; both are borrowed for the call. A publish may be gathered
+ * with its successors; anything else leaves at once, with all that waits before it.
+ *   try   AMPS_AGAIN instead of waiting. *due: call amps_client_send_due at once, without the
+ *         interpreter's lock.
+ *   send  goes on for at most wait_ms. AMPS_AGAIN: not done, call again with the same progress or
+ *         give it up. Sends what is due itself. */
+typedef struct amps_around {
+    bool   queued; /* waits for the right to send a large frame */
+    bool   owns;   /* has it */
+    size_t sent;
+} amps_around;
+
+typedef struct amps_progress { /* starts as all zeros */
+    amps_around around;
+    char       *prefix; /* length and header of a frame too large for the buffer */
+    size_t      prefix_size;
+    uint64_t    give_up_at;
+} amps_progress;
+
+amps_status amps_client_try_send(amps_client *client, const amps_header *header, amps_slice body,
+                                 bool is_publish, bool *due);
+void        amps_client_send_due(amps_client *client);
+amps_status amps_client_send(amps_client *client, const amps_header *header, amps_slice body,
+                             bool is_publish, amps_progress *progress, uint32_t wait_ms);
+void        amps_client_give_up(amps_client *client, amps_slice body, bool is_publish,
+                                amps_progress *progress);
+/* A small command that must not wait and may exceed the buffer's limit a little: for destructors.
+ * AMPS_AGAIN: not even that. */
+amps_status amps_client_send_soon(amps_client *client, const amps_header *header);
+
+/* Routes: who is told about messages that carry an id. `handler` is the binding's and only handed
+ * back to it; a stream is kept by a reference. AMPS_ID_IN_USE, AMPS_NO_MEMORY. Removing an unknown
+ * id is no error. */
+amps_status amps_client_add_route(amps_client *client, amps_slice id, void *handler,
+                                  amps_stream *stream, uint32_t ack_types);
+bool        amps_client_remove_route(amps_client *client, amps_slice id);
+void        amps_client_remove_routes(amps_client *client, amps_status why); /* all; ends streams */
+
+/* Messages without a route are delivered (with route NULL) only while someone wants them. */
+void amps_client_want_last_chance(amps_client *client, bool wanted);
+
+/* A wait for the acks of one command: begin before it is sent, end whatever came of it. */
+typedef struct amps_waiter amps_waiter;
+amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, uint32_t ack_type);
+/* AMPS_OK: *ack is the ack, alive until amps_client_end_wait. AMPS_AGAIN: not yet. Else: why never.
+ */
+amps_status amps_client_wait(amps_client *client, amps_waiter *waiter, uint32_t wait_ms,
+                             amps_message *ack);
+void        amps_client_end_wait(amps_client *client, amps_waiter *waiter);
+
+/* Signs of life every interval_ms both ways; nothing received for timeout_ms breaks the connection.
+ * The start command is the caller's to send. 0 ends it. */
+void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32_t timeout_ms);
+
+/* Threads of the core that have not ended, over all clients of this process. */
+size_t amps_threads_live(void);
+size_t amps_threads_wait(uint32_t wait_ms); /* until there are none; gives how many are left */
+
+#endif

@@ -1,0 +1,563 @@
+/* amps_client.c: the life of a connection, and sending on it. */
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "amps_frame.h"
+#include "amps_header.h"
+#include "amps_memory.h"
+#include "amps_reader.h"
+#include "amps_socket.h"
+
+/* A publish made inside a handler may wait for room only so long: the thread that waits is the one
+ * that would read what the server may insist on sending first. */
+#define AMPS_HANDLER_ROOM_WAIT_MS 10000u
+
+struct amps_waiter {
+    amps_waiter *next;
+    uint32_t     ack_type;
+    bool         done;
+    amps_status  status;
+    char        *ack; /* a copy of the ack's header */
+    size_t       ack_size;
+    size_t       id_size;
+    char         id[];
+};
+
+struct amps_client {
+    atomic_uint      refs; /* the handle's, and one for each receive thread */
+    unsigned         fork_generation;
+    amps_events      events;
+    void            *events_context;
+    amps_writer      writer;
+    amps_routes      routes;
+    atomic_bool      wants_last_chance;
+    atomic_uint      waiting;
+    _Atomic uint64_t next_id;
+
+    amps_mutex   lock;
+    amps_cond    changed;
+    amps_status  state;  /* AMPS_OK: connected */
+    amps_reader *reader; /* NULL: nothing is left of the last connection */
+    int          fd;
+    unsigned     readers; /* receive threads that have not left */
+    amps_waiter *waiters;
+};
+
+static _Thread_local amps_client *receiving_for; /* this is a receive thread of that client */
+static _Thread_local amps_client *handler_of;    /* and is inside one of its handlers */
+
+/* ---- Birth and death ------------------------------------------------------------------------ */
+
+amps_client *amps_client_new(const amps_events *events, void *context, size_t send_buffer_size)
+{
+    amps_client *client = amps_memory_new_zeroed(sizeof *client);
+    if (client == NULL) {
+        return NULL;
+    }
+    atomic_init(&client->refs, 1);
+    client->fork_generation = amps_fork_generation();
+    client->events = *events;
+    client->events_context = context;
+    client->state = AMPS_DISCONNECTED;
+    client->fd = -1;
+    amps_mutex_init(&client->lock);
+    amps_cond_init(&client->changed);
+    amps_writer_init(&client->writer,
+                     send_buffer_size > 0 ? send_buffer_size : AMPS_SEND_BUFFER_SIZE_DEFAULT);
+    amps_routes_init(&client->routes);
+    return client;
+}
+
+static void release(amps_client *client)
+{
+    if (atomic_fetch_sub(&client->refs, 1) > 1) {
+        return;
+    }
+    AMPS_ASSERT(client->reader == NULL && client->waiters == NULL);
+    amps_events events = client->events;
+    void       *context = client->events_context;
+    amps_routes_fini(&client->routes);
+    amps_writer_fini(&client->writer);
+    amps_cond_fini(&client->changed);
+    amps_mutex_fini(&client->lock);
+    amps_memory_free(client);
+    events.release(context);
+}
+
+void amps_client_drop(amps_client *client)
+{
+    if (client == NULL) {
+        return;
+    }
+    if (amps_client_is_inherited(client)) { /* locks may be held by threads that are not here */
+        if (client->fd >= 0) {
+            amps_socket_close(client->fd, false);
+            client->fd = -1;
+        }
+        return;
+    }
+    amps_client_close(client);
+    release(client);
+}
+
+bool amps_client_is_inherited(const amps_client *client)
+{
+    return client->fork_generation != amps_fork_generation();
+}
+
+bool amps_client_in_handler(const amps_client *client) { return handler_of == client; }
+
+amps_client *amps_client_enter_handler(amps_client *client)
+{
+    amps_client *before = handler_of;
+    handler_of = client;
+    return before;
+}
+
+void amps_client_leave_handler(amps_client *before) { handler_of = before; }
+
+/* ---- The receive thread reports ------------------------------------------------------------- */
+
+static bool waiter_wants(const amps_waiter *waiter, amps_slice id, uint32_t type, bool failed)
+{
+    return !waiter->done && amps_slice_equal((amps_slice){waiter->id, waiter->id_size}, id) &&
+           ((waiter->ack_type & type) != 0 || failed);
+}
+
+static void complete(amps_waiter *waiter, const amps_message *message)
+{
+    waiter->ack = amps_memory_new(message->header.size);
+    waiter->status = waiter->ack != NULL ? AMPS_OK : AMPS_NO_MEMORY;
+    if (waiter->ack != NULL) {
+        memcpy(waiter->ack, message->header.at, message->header.size);
+        waiter->ack_size = message->header.size;
+    }
+    waiter->done = true;
+}
+
+/* An ack came: does somebody wait for it? A failure ends the wait whatever its type. */
+static bool on_ack(void *context, const amps_header *header, const amps_message *message)
+{
+    amps_client *client = context;
+    bool         awaited = false;
+    if (atomic_load(&client->waiting) == 0 || !amps_header_has(header, AMPS_FIELD_COMMAND_ID) ||
+        !amps_header_has(header, AMPS_FIELD_ACK_TYPE)) {
+        return false;
+    }
+    amps_slice id = header->value[AMPS_FIELD_COMMAND_ID];
+    uint32_t   type = amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE]);
+    bool       failed = amps_header_has(header, AMPS_FIELD_STATUS) &&
+                  amps_slice_equal(header->value[AMPS_FIELD_STATUS], amps_slice_of("failure"));
+    amps_mutex_lock(&client->lock);
+    for (amps_waiter *waiter = client->waiters; waiter != NULL; waiter = waiter->next) {
+        if (waiter_wants(waiter, id, type, failed)) {
+            complete(waiter, message);
+            awaited = true;
+        }
+    }
+    if (awaited) {
+        amps_cond_broadcast(&client->changed);
+    }
+    amps_mutex_unlock(&client->lock);
+    return awaited;
+}
+
+/* Says how it ended, if the reader did not say so itself. */
+static void explain(const amps_writer *writer, amps_failure *failure)
+{
+    if (failure->status != AMPS_CLOSED && writer->broken != AMPS_OK) {
+        failure->status = writer->broken;
+        failure->error = writer->error;
+    }
+    if (failure->text[0] != '\0') {
+        return;
+    }
+    if (failure->status == AMPS_END) {
+        snprintf(failure->text, sizeof failure->text, "the server closed the connection");
+    } else if (failure->error != 0) {
+        char reason[128];
+        snprintf(failure->text, sizeof failure->text, "%s",
+                 amps_socket_error_text(failure->error, reason, sizeof reason));
+    } else {
+        snprintf(failure->text, sizeof failure->text, "%s", amps_status_text(failure->status));
+    }
+}
+
+static void on_ended(void *context, amps_reader *reader, amps_failure *failure, void **thread)
+{
+    amps_client *client = context;
+    (void)reader;
+    failure->unsent = amps_writer_close(&client->writer);
+    explain(&client->writer, failure);
+    if (failure->status == AMPS_END) {
+        failure->status = AMPS_DISCONNECTED;
+    }
+    amps_socket_close(client->fd, failure->status == AMPS_CLOSED);
+    amps_mutex_lock(&client->lock);
+    client->fd = -1;
+    client->state = failure->status == AMPS_CLOSED ? AMPS_CLOSED : AMPS_DISCONNECTED;
+    client->reader = NULL;
+    for (amps_waiter *waiter = client->waiters; waiter != NULL; waiter = waiter->next) {
+        if (!waiter->done) {
+            waiter->done = true;
+            waiter->status = client->state;
+        }
+    }
+    amps_cond_broadcast(&client->changed);
+    amps_mutex_unlock(&client->lock);
+    client->events.disconnected(client->events_context, thread, failure);
+}
+
+static void on_gone(void *context, amps_reader *reader)
+{
+    amps_client *client = context;
+    (void)reader;
+    amps_mutex_lock(&client->lock);
+    client->readers--;
+    amps_cond_broadcast(&client->changed);
+    amps_mutex_unlock(&client->lock);
+    release(client);
+}
+
+static amps_client *on_enter(amps_client *client)
+{
+    receiving_for = client;
+    return amps_client_enter_handler(client);
+}
+
+/* ---- Opening and closing -------------------------------------------------------------------- */
+
+static amps_status start_threads(amps_client *client, int fd)
+{
+    const amps_reader_setup setup = {.fd = fd,
+                                     .routes = &client->routes,
+                                     .writer = &client->writer,
+                                     .events = &client->events,
+                                     .events_context = client->events_context,
+                                     .wants_last_chance = &client->wants_last_chance,
+                                     .waiting = &client->waiting,
+                                     .client = client,
+                                     .ack = on_ack,
+                                     .ended = on_ended,
+                                     .gone = on_gone,
+                                     .enter = on_enter,
+                                     .leave = amps_client_leave_handler};
+    amps_status             status = amps_writer_open(&client->writer, fd);
+    if (status != AMPS_OK) {
+        return status;
+    }
+    atomic_fetch_add(&client->refs, 1);
+    client->readers++;
+    client->fd = fd;
+    client->state = AMPS_OK;
+    status = amps_reader_start(&setup, &client->reader);
+    if (status != AMPS_OK) {
+        atomic_fetch_sub(&client->refs, 1);
+        client->readers--;
+        client->fd = -1;
+        client->state = AMPS_DISCONNECTED;
+        amps_writer_close(&client->writer);
+    }
+    return status;
+}
+
+amps_status amps_client_open(amps_client *client, int fd)
+{
+    amps_status status = AMPS_FORKED;
+    if (!amps_client_is_inherited(client)) {
+        amps_mutex_lock(&client->lock);
+        status = client->reader != NULL ? AMPS_ALREADY_CONNECTED : start_threads(client, fd);
+        amps_mutex_unlock(&client->lock);
+    }
+    if (status != AMPS_OK) {
+        amps_socket_close(fd, false);
+    }
+    return status;
+}
+
+amps_status amps_client_state(amps_client *client)
+{
+    if (amps_client_is_inherited(client)) {
+        return AMPS_FORKED;
+    }
+    amps_mutex_lock(&client->lock);
+    amps_status status = client->state;
+    amps_mutex_unlock(&client->lock);
+    return status;
+}
+
+void amps_client_close(amps_client *client)
+{
+    if (amps_client_is_inherited(client)) {
+        return;
+    }
+    amps_mutex_lock(&client->lock);
+    bool open = client->reader != NULL;
+    if (open) {
+        client->state = AMPS_CLOSED;
+        amps_reader_hush(client->reader);
+    }
+    amps_mutex_unlock(&client->lock);
+    if (open) {
+        amps_writer_finish(&client->writer, AMPS_CLOSED);
+    }
+}
+
+static amps_status wait_until(amps_client *client, bool (*holds)(const amps_client *),
+                              uint32_t     wait_ms)
+{
+    uint64_t deadline = amps_clock_in_ms(wait_ms);
+    bool     in_time = true;
+    amps_mutex_lock(&client->lock);
+    while (in_time && !holds(client)) {
+        in_time = amps_cond_wait(&client->changed, &client->lock, deadline);
+    }
+    amps_status status = holds(client) ? AMPS_OK : AMPS_AGAIN;
+    amps_mutex_unlock(&client->lock);
+    return status;
+}
+
+static bool is_gone(const amps_client *client) { return client->reader == NULL; }
+static bool is_closed(const amps_client *client)
+{
+    return client->reader == NULL && client->readers == 0;
+}
+
+amps_status amps_client_wait_gone(amps_client *client, uint32_t wait_ms)
+{
+    return amps_client_is_inherited(client) ? AMPS_OK : wait_until(client, is_gone, wait_ms);
+}
+
+amps_status amps_client_wait_closed(amps_client *client, uint32_t wait_ms)
+{
+    if (receiving_for == client) {
+        return AMPS_IN_HANDLER;
+    }
+    return amps_client_is_inherited(client) ? AMPS_OK : wait_until(client, is_closed, wait_ms);
+}
+
+/* ---- Sending -------------------------------------------------------------------------------- */
+
+uint64_t amps_client_next_id(amps_client *client)
+{
+    return atomic_fetch_add_explicit(&client->next_id, 1, memory_order_relaxed);
+}
+
+/* Writes a whole frame to `at`, which holds its upper bound, and gives its size. */
+static size_t write_frame(char *at, const amps_header *header, amps_slice body)
+{
+    size_t header_size = amps_header_write(header, at + AMPS_FRAME_PREFIX_SIZE);
+    if (body.size > 0) {
+        memcpy(at + AMPS_FRAME_PREFIX_SIZE + header_size, body.at, body.size);
+    }
+    amps_frame_seal(at, header_size + body.size);
+    return AMPS_FRAME_PREFIX_SIZE + header_size + body.size;
+}
+
+static size_t frame_size_max(const amps_header *header, amps_slice body)
+{
+    return AMPS_FRAME_PREFIX_SIZE + amps_header_size_max(header) + body.size;
+}
+
+amps_status amps_client_try_send(amps_client *client, const amps_header *header, amps_slice body,
+                                 bool is_publish, bool *due)
+{
+    char       *at;
+    amps_status status = AMPS_FORKED;
+    *due = false;
+    if (AMPS_LIKELY(!amps_client_is_inherited(client))) {
+        status = amps_writer_try_begin(&client->writer, frame_size_max(header, body), &at);
+    }
+    if (AMPS_LIKELY(status == AMPS_OK)) {
+        *due = amps_writer_commit(&client->writer, write_frame(at, header, body), !is_publish);
+    }
+    return status == AMPS_TOO_LARGE ? AMPS_AGAIN : status; /* the large go the long way */
+}
+
+void amps_client_send_due(amps_client *client) { amps_writer_send_due(&client->writer); }
+
+amps_status amps_client_send_soon(amps_client *client, const amps_header *header)
+{
+    const amps_slice no_body = {"", 0};
+    char            *at;
+    amps_status      status = AMPS_FORKED;
+    if (!amps_client_is_inherited(client)) {
+        status = amps_writer_begin_soon(&client->writer, frame_size_max(header, no_body), &at);
+    }
+    if (status == AMPS_OK &&
+        amps_writer_commit(&client->writer, write_frame(at, header, no_body), true)) {
+        amps_writer_send_due(&client->writer);
+    }
+    return status;
+}
+
+/* Length and header of a frame whose body goes from the caller's memory to the socket. */
+static amps_status make_prefix(const amps_header *header, amps_slice body, amps_progress *progress)
+{
+    if (progress->prefix != NULL) {
+        return AMPS_OK;
+    }
+    size_t size_max = AMPS_FRAME_PREFIX_SIZE + amps_header_size_max(header);
+    if (size_max + body.size - AMPS_FRAME_PREFIX_SIZE > AMPS_SEND_FRAME_SIZE_MAX) {
+        return AMPS_TOO_LARGE;
+    }
+    char *prefix = amps_memory_new(size_max);
+    if (prefix == NULL) {
+        return AMPS_NO_MEMORY;
+    }
+    size_t header_size = amps_header_write(header, prefix + AMPS_FRAME_PREFIX_SIZE);
+    amps_frame_seal(prefix, header_size + body.size);
+    progress->prefix = prefix;
+    progress->prefix_size = AMPS_FRAME_PREFIX_SIZE + header_size;
+    return AMPS_OK;
+}
+
+static amps_status send_around(amps_client *client, const amps_header *header, amps_slice body,
+                               amps_progress *progress, uint64_t deadline)
+{
+    amps_status status = make_prefix(header, body, progress);
+    if (status == AMPS_OK) {
+        amps_slice prefix = {progress->prefix, progress->prefix_size};
+        status =
+            amps_writer_send_around(&client->writer, prefix, body, &progress->around, deadline);
+    }
+    if (status != AMPS_AGAIN) {
+        amps_memory_free(progress->prefix);
+        progress->prefix = NULL;
+    }
+    return status;
+}
+
+/* How long this thread may wait for room in all. */
+static uint64_t patience(const amps_client *client)
+{
+    return receiving_for == client ? amps_clock_in_ms(AMPS_HANDLER_ROOM_WAIT_MS) : AMPS_FOREVER;
+}
+
+amps_status amps_client_send(amps_client *client, const amps_header *header, amps_slice body,
+                             bool is_publish, amps_progress *progress, uint32_t wait_ms)
+{
+    if (amps_client_is_inherited(client)) {
+        return AMPS_FORKED;
+    }
+    uint64_t deadline = amps_clock_in_ms(wait_ms);
+    if (progress->give_up_at == 0) {
+        progress->give_up_at = patience(client);
+    }
+    amps_status status = AMPS_TOO_LARGE;
+    if (progress->prefix == NULL) {
+        char *at;
+        status = amps_writer_begin(&client->writer, frame_size_max(header, body), deadline, &at);
+        if (status == AMPS_OK &&
+            amps_writer_commit(&client->writer, write_frame(at, header, body), !is_publish)) {
+            amps_writer_send_due(&client->writer);
+        }
+    }
+    if (status == AMPS_TOO_LARGE) {
+        status = send_around(client, header, body, progress, deadline);
+    }
+    if (status == AMPS_AGAIN && amps_clock_now() >= progress->give_up_at) {
+        amps_client_give_up(client, body, is_publish, progress);
+        status = AMPS_NO_ROOM;
+    }
+    return status;
+}
+
+void amps_client_give_up(amps_client *client, amps_slice body, bool is_publish,
+                         amps_progress *progress)
+{
+    if (progress->prefix != NULL) {
+        amps_slice prefix = {progress->prefix, progress->prefix_size};
+        amps_writer_give_up(&client->writer, prefix, body, is_publish, &progress->around);
+        amps_memory_free(progress->prefix);
+        progress->prefix = NULL;
+    }
+}
+
+/* ---- Routes and waits ----------------------------------------------------------------------- */
+
+amps_status amps_client_add_route(amps_client *client, amps_slice id, void *handler,
+                                  amps_stream *stream, uint32_t ack_types)
+{
+    return amps_routes_add(&client->routes, id, handler, stream, ack_types);
+}
+
+bool amps_client_remove_route(amps_client *client, amps_slice id)
+{
+    return !amps_client_is_inherited(client) && amps_routes_remove(&client->routes, id);
+}
+
+void amps_client_remove_routes(amps_client *client, amps_status why)
+{
+    if (!amps_client_is_inherited(client)) {
+        amps_routes_remove_all(&client->routes, why);
+    }
+}
+
+void amps_client_want_last_chance(amps_client *client, bool wanted)
+{
+    atomic_store(&client->wants_last_chance, wanted);
+}
+
+amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, uint32_t ack_type)
+{
+    amps_waiter *waiter = amps_memory_new_zeroed(sizeof *waiter + command_id.size);
+    if (waiter == NULL) {
+        return NULL;
+    }
+    waiter->ack_type = ack_type;
+    waiter->id_size = command_id.size;
+    memcpy(waiter->id, command_id.at, command_id.size);
+    amps_mutex_lock(&client->lock);
+    waiter->next = client->waiters;
+    client->waiters = waiter;
+    atomic_fetch_add(&client->waiting, 1);
+    amps_mutex_unlock(&client->lock);
+    return waiter;
+}
+
+amps_status amps_client_wait(amps_client *client, amps_waiter *waiter, uint32_t wait_ms,
+                             amps_message *ack)
+{
+    uint64_t deadline = amps_clock_in_ms(wait_ms);
+    bool     in_time = true;
+    amps_mutex_lock(&client->lock);
+    while (in_time && !waiter->done) {
+        in_time = amps_cond_wait(&client->changed, &client->lock, deadline);
+    }
+    amps_status status = waiter->done ? waiter->status : AMPS_AGAIN;
+    amps_mutex_unlock(&client->lock);
+    if (status == AMPS_OK) {
+        const char *end = waiter->ack + waiter->ack_size;
+        *ack = (amps_message){.header = {waiter->ack, waiter->ack_size},
+                              .record = {end, 0},
+                              .body = {end, 0},
+                              .sub_id = {end, 0}};
+    }
+    return status;
+}
+
+void amps_client_end_wait(amps_client *client, amps_waiter *waiter)
+{
+    amps_mutex_lock(&client->lock);
+    amps_waiter **link = &client->waiters;
+    while (*link != waiter) {
+        link = &(*link)->next;
+    }
+    *link = waiter->next;
+    atomic_fetch_sub(&client->waiting, 1);
+    amps_mutex_unlock(&client->lock);
+    amps_memory_free(waiter->ack);
+    amps_memory_free(waiter);
+}
+
+void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32_t timeout_ms)
+{
+    amps_writer_set_heartbeat(&client->writer, interval_ms * AMPS_MS, timeout_ms * AMPS_MS);
+}
+
+size_t amps_threads_live(void) { return amps_thread_live(); }
+size_t amps_threads_wait(uint32_t wait_ms)
+{
+    return amps_thread_wait_all(amps_clock_in_ms(wait_ms));
+}

@@ -1,0 +1,463 @@
+/* amps_reader.c: receive, find frames, route. */
+#include "amps_reader.h"
+
+#include <stdio.h>
+
+#include "amps_frame.h"
+#include "amps_header.h"
+#include "amps_memory.h"
+#include "amps_record.h"
+#include "amps_socket.h"
+
+#define ROUTE_CACHE_ID_MAX 64u
+
+struct amps_reader {
+    amps_reader_setup setup;
+    atomic_bool       hushed;
+    void             *thread; /* the binding's slot */
+    amps_failure      failure;
+
+    char  *bytes; /* received and not yet processed: [start, end) of capacity */
+    size_t start, end, capacity;
+
+    amps_delivery deliveries[AMPS_READER_BURST_MAX];
+    size_t        delivery_count;
+    amps_stream  *dirty[AMPS_READER_DIRTY_MAX];
+    size_t        dirty_count;
+
+    char        cached_id[ROUTE_CACHE_ID_MAX]; /* the last id looked up, and its route */
+    size_t      cached_size;
+    unsigned    cached_at; /* the table's change count then */
+    amps_route *cached;
+};
+
+/* ---- Handing over --------------------------------------------------------------------------- */
+
+static void publish_streams(amps_reader *reader)
+{
+    for (size_t i = 0; i < reader->dirty_count; i++) {
+        if (amps_stream_is_dirty(reader->dirty[i])) {
+            amps_stream_publish(reader->dirty[i]);
+        }
+    }
+    reader->dirty_count = 0;
+}
+
+/* Everything collected so far, streams first: they cost nothing and may be waited for. */
+static void flush(amps_reader *reader)
+{
+    publish_streams(reader);
+    size_t count = reader->delivery_count;
+    reader->delivery_count = 0;
+    if (count > 0 && !atomic_load(&reader->hushed)) {
+        const amps_reader_setup *setup = &reader->setup;
+        amps_client             *before = setup->enter(setup->client);
+        amps_burst               burst = {reader->deliveries, count, reader};
+        setup->events->deliver(setup->events_context, &reader->thread, &burst);
+        setup->leave(before);
+    }
+}
+
+static void deliver_later(amps_reader *reader, const amps_route *route, const amps_message *message)
+{
+    if (reader->delivery_count == AMPS_READER_BURST_MAX) {
+        flush(reader);
+    }
+    reader->deliveries[reader->delivery_count++] = (amps_delivery){route, *message};
+}
+
+static void deliver_last_chance(amps_reader *reader, const amps_message *message)
+{
+    if (atomic_load_explicit(reader->setup.wants_last_chance, memory_order_relaxed)) {
+        deliver_later(reader, NULL, message);
+    }
+}
+
+/* A full stream stops the reading, unless a command's answer is awaited: its thread may be the one
+ * that should take. */
+static void wait_for_room(amps_reader *reader, amps_stream *stream)
+{
+    flush(reader);
+    while (!atomic_load(&reader->hushed) && atomic_load(reader->setup.waiting) == 0 &&
+           !amps_stream_wait_room(stream, amps_clock_in_ms(AMPS_READER_ROOM_SLICE_MS))) {
+    }
+}
+
+static amps_status put_in_stream(amps_reader *reader, amps_stream *stream,
+                                 const amps_message *message)
+{
+    if (AMPS_UNLIKELY(amps_stream_is_full(stream))) {
+        wait_for_room(reader, stream);
+    }
+    if (!amps_stream_is_dirty(stream)) {
+        if (reader->dirty_count == AMPS_READER_DIRTY_MAX) {
+            publish_streams(reader);
+        }
+        reader->dirty[reader->dirty_count++] = stream;
+    }
+    return amps_stream_put(stream, message);
+}
+
+/* ---- Whose is it? --------------------------------------------------------------------------- */
+
+static amps_route *find_route(amps_reader *reader, amps_slice id)
+{
+    unsigned changes = atomic_load_explicit(&reader->setup.routes->changes, memory_order_acquire);
+    if (AMPS_LIKELY(reader->cached != NULL && reader->cached_at == changes &&
+                    reader->cached_size == id.size &&
+                    memcmp(reader->cached_id, id.at, id.size) == 0)) {
+        return reader->cached;
+    }
+    amps_route *route = amps_routes_find(reader->setup.routes, id);
+    if (id.size <= ROUTE_CACHE_ID_MAX) {
+        memcpy(reader->cached_id, id.at, id.size);
+        reader->cached_size = id.size;
+        reader->cached_at = changes;
+        reader->cached = route;
+    }
+    return route;
+}
+
+/* An id as it stands in the header, its escapes decoded for the look-up only. */
+static amps_route *find_raw(amps_reader *reader, amps_slice raw, bool escaped)
+{
+    char decoded[AMPS_ID_SIZE_MAX];
+    if (AMPS_LIKELY(!escaped)) {
+        return find_route(reader, raw);
+    }
+    if (raw.size > sizeof decoded) {
+        return NULL;
+    }
+    return find_route(reader, (amps_slice){decoded, amps_text_decode(raw, decoded)});
+}
+
+static amps_status hand_to(amps_reader *reader, amps_route *route, const amps_message *message)
+{
+    if (route->stream != NULL) {
+        return put_in_stream(reader, route->stream, message);
+    }
+    deliver_later(reader, route, message);
+    return AMPS_OK;
+}
+
+/* The next id of a comma-separated list, trimmed. False: no more. */
+static bool next_id(amps_slice *list, amps_slice *id)
+{
+    if (list->at == NULL) {
+        return false;
+    }
+    const char *comma = memchr(list->at, ',', list->size);
+    size_t      size = comma != NULL ? (size_t)(comma - list->at) : list->size;
+    *id = (amps_slice){list->at, size};
+    *list = comma != NULL ? (amps_slice){comma + 1, list->size - size - 1} : (amps_slice){NULL, 0};
+    while (id->size > 0 && id->at[0] == ' ') {
+        id->at++;
+        id->size--;
+    }
+    while (id->size > 0 && id->at[id->size - 1] == ' ') {
+        id->size--;
+    }
+    return true;
+}
+
+/* A publish or oof goes to every id it lists, each time showing just that one. */
+static amps_status route_by_subscription(amps_reader *reader, const amps_header *header,
+                                         amps_message *message)
+{
+    amps_field field =
+        amps_header_has(header, AMPS_FIELD_SUB_IDS) ? AMPS_FIELD_SUB_IDS : AMPS_FIELD_SUB_ID;
+    bool taken = false;
+    if (amps_header_has(header, field)) {
+        amps_slice list = header->value[field], id;
+        bool       escaped = (header->escaped & amps_bit(field)) != 0;
+        while (next_id(&list, &id)) {
+            amps_route *route = find_raw(reader, id, escaped);
+            if (route == NULL) {
+                continue;
+            }
+            taken = true;
+            message->sub_id = id;
+            amps_status status = hand_to(reader, route, message);
+            if (status != AMPS_OK) {
+                return status;
+            }
+        }
+    }
+    if (!taken) {
+        message->sub_id.size = 0;
+        deliver_last_chance(reader, message);
+    }
+    return AMPS_OK;
+}
+
+/* The first of query id, subscription id and command id that somebody listens to. */
+static amps_route *route_of_answer(amps_reader *reader, const amps_header *header,
+                                   const amps_field *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (amps_header_has(header, fields[i])) {
+            amps_route *route = find_raw(reader, header->value[fields[i]],
+                                         (header->escaped & amps_bit(fields[i])) != 0);
+            if (route != NULL) {
+                return route;
+            }
+        }
+    }
+    return NULL;
+}
+
+static amps_route *route_of_query(amps_reader *reader, const amps_header *header)
+{
+    static const amps_field order[] = {AMPS_FIELD_QUERY_ID, AMPS_FIELD_SUB_ID,
+                                       AMPS_FIELD_COMMAND_ID};
+    return route_of_answer(reader, header, order, 3);
+}
+
+static amps_status hand_to_or_last_chance(amps_reader *reader, amps_route *route,
+                                          const amps_message *message)
+{
+    if (route != NULL) {
+        return hand_to(reader, route, message);
+    }
+    deliver_last_chance(reader, message);
+    return AMPS_OK;
+}
+
+static amps_status route_records(amps_reader *reader, const amps_header *header,
+                                 amps_message *message)
+{
+    amps_route *route = route_of_query(reader, header);
+    amps_slice  rest = message->body;
+    amps_header record;
+    bool        first = true;
+    for (;;) {
+        amps_status status =
+            amps_record_next(header, &first, &rest, &message->record, &record, &message->body);
+        if (status != AMPS_OK) {
+            return status == AMPS_END ? AMPS_OK : status;
+        }
+        status = hand_to_or_last_chance(reader, route, message);
+        if (status != AMPS_OK) {
+            return status;
+        }
+    }
+}
+
+/* First those who wait inside the library; then a route whose application asked for this type;
+ * then, when nobody knows the command, the last chance. */
+static amps_status route_ack(amps_reader *reader, const amps_header *header,
+                             const amps_message *message)
+{
+    static const amps_field order[] = {AMPS_FIELD_COMMAND_ID, AMPS_FIELD_QUERY_ID,
+                                       AMPS_FIELD_SUB_ID};
+    bool                    awaited = reader->setup.ack(reader->setup.client, header, message);
+    amps_route             *route = route_of_answer(reader, header, order, 3);
+    uint32_t                type = amps_header_has(header, AMPS_FIELD_ACK_TYPE)
+                                       ? amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE])
+                                       : 0;
+    if (route != NULL && (route->ack_types & type) != 0) {
+        return hand_to(reader, route, message);
+    }
+    if (route == NULL && !awaited) {
+        deliver_last_chance(reader, message);
+    }
+    return AMPS_OK;
+}
+
+/* ---- Frames --------------------------------------------------------------------------------- */
+
+static amps_status note_bad_header(amps_reader *reader, amps_slice payload)
+{
+    char   shown[48];
+    size_t size = payload.size < sizeof shown - 1 ? payload.size : sizeof shown - 1;
+    for (size_t i = 0; i < size; i++) {
+        shown[i] = payload.at[i] >= ' ' && payload.at[i] < 127 ? payload.at[i] : '.';
+    }
+    shown[size] = '\0';
+    snprintf(reader->failure.text, sizeof reader->failure.text,
+             "the server sent a frame of %zu bytes that has no readable header or records: %s",
+             payload.size, shown);
+    return AMPS_BAD_FRAME;
+}
+
+static amps_status route_frame(amps_reader *reader, amps_slice payload)
+{
+    amps_header header;
+    size_t      header_size;
+    if (payload.size == 0) { /* legal and meaningless */
+        return AMPS_OK;
+    }
+    if (amps_header_parse(payload, &header, &header_size) != AMPS_OK) {
+        return note_bad_header(reader, payload);
+    }
+    amps_message message = {.header = {payload.at, header_size},
+                            .record = {payload.at, 0},
+                            .body = {payload.at + header_size, payload.size - header_size},
+                            .sub_id = {payload.at, 0}};
+    amps_command verb = amps_header_has(&header, AMPS_FIELD_COMMAND)
+                            ? amps_command_parse(header.value[AMPS_FIELD_COMMAND])
+                            : AMPS_COMMAND_UNKNOWN;
+    amps_status  status = AMPS_OK;
+    switch (verb) {
+    case AMPS_COMMAND_PUBLISH:
+    case AMPS_COMMAND_OOF:
+        return route_by_subscription(reader, &header, &message);
+    case AMPS_COMMAND_SOW:
+        status = route_records(reader, &header, &message);
+        return status == AMPS_BAD_FRAME ? note_bad_header(reader, payload) : status;
+    case AMPS_COMMAND_GROUP_BEGIN:
+    case AMPS_COMMAND_GROUP_END:
+        return hand_to_or_last_chance(reader, route_of_query(reader, &header), &message);
+    case AMPS_COMMAND_ACK:
+        return route_ack(reader, &header, &message);
+    case AMPS_COMMAND_HEARTBEAT:
+        amps_writer_answer_heartbeat(reader->setup.writer);
+        return AMPS_OK;
+    default:
+        deliver_last_chance(reader, &message);
+        return AMPS_OK;
+    }
+}
+
+/* All whole frames in the buffer. *need: how large the buffer must be for the one at its end. */
+static amps_status route_frames(amps_reader *reader, size_t *need)
+{
+    while (!atomic_load_explicit(&reader->hushed, memory_order_relaxed)) {
+        amps_slice  bytes = {reader->bytes + reader->start, reader->end - reader->start};
+        amps_slice  payload;
+        amps_status status = amps_frame_find(bytes, AMPS_FRAME_SIZE_MAX, &payload, need);
+        if (status == AMPS_MORE) {
+            return AMPS_OK;
+        }
+        if (status == AMPS_FRAME_TOO_LARGE) {
+            snprintf(reader->failure.text, sizeof reader->failure.text,
+                     "the server announced a frame of %u bytes; the limit is %zu",
+                     (unsigned)amps_load_u32(bytes.at), AMPS_FRAME_SIZE_MAX);
+            return status;
+        }
+        status = route_frame(reader, payload);
+        if (status != AMPS_OK) {
+            return status;
+        }
+        reader->start += *need;
+    }
+    reader->start = reader->end; /* hushed: whatever comes is forgotten */
+    *need = 0;
+    return AMPS_OK;
+}
+
+/* ---- Bytes ---------------------------------------------------------------------------------- */
+
+static amps_status resize(amps_reader *reader, size_t capacity)
+{
+    char *bytes = amps_memory_resize(reader->bytes, capacity);
+    if (bytes == NULL) {
+        return AMPS_NO_MEMORY;
+    }
+    reader->bytes = bytes;
+    reader->capacity = capacity;
+    return AMPS_OK;
+}
+
+/* Makes place for the next read. A claim of a large frame is believed only as its bytes come. */
+static amps_status make_room(amps_reader *reader, size_t need)
+{
+    size_t kept = reader->end - reader->start;
+    if (reader->start > 0 && kept > 0) {
+        memmove(reader->bytes, reader->bytes + reader->start, kept);
+    }
+    reader->start = 0;
+    reader->end = kept;
+    if (kept == 0 && reader->capacity > AMPS_READER_PIECE_SIZE) {
+        return resize(reader, AMPS_READER_PIECE_SIZE);
+    }
+    if (kept == reader->capacity) {
+        size_t twice = reader->capacity * 2;
+        return resize(reader, twice < need ? twice : need);
+    }
+    return AMPS_OK;
+}
+
+static amps_status receive(amps_reader *reader)
+{
+    amps_writer *writer = reader->setup.writer;
+    size_t       received = 0;
+    atomic_store_explicit(&writer->reader_waits, true, memory_order_relaxed);
+    amps_status status =
+        amps_socket_receive(reader->setup.fd, reader->bytes + reader->end,
+                            reader->capacity - reader->end, &received, &reader->failure.error);
+    atomic_store_explicit(&writer->reader_waits, false, memory_order_relaxed);
+    atomic_store_explicit(&writer->last_received, amps_clock_now(), memory_order_relaxed);
+    reader->end += received;
+    return status;
+}
+
+static amps_status receive_all(amps_reader *reader)
+{
+    size_t need = 0;
+    for (;;) {
+        amps_status status = make_room(reader, need);
+        if (status == AMPS_OK) {
+            status = receive(reader);
+        }
+        if (status != AMPS_OK) {
+            return status;
+        }
+        amps_routes_enter(reader->setup.routes);
+        status = route_frames(reader, &need);
+        flush(reader);
+        amps_routes_leave(reader->setup.routes);
+        if (status != AMPS_OK) {
+            return status;
+        }
+    }
+}
+
+/* ---- The thread ----------------------------------------------------------------------------- */
+
+static void reader_main(void *context)
+{
+    amps_reader             *reader = context;
+    const amps_reader_setup *setup = &reader->setup;
+    amps_client             *before = setup->enter(setup->client);
+    setup->events->begins(setup->events_context, &reader->thread);
+    setup->leave(before);
+    reader->failure.status = receive_all(reader);
+    if (atomic_load(&reader->hushed)) {
+        reader->failure.status = AMPS_CLOSED;
+    }
+    setup->ended(setup->client, reader, &reader->failure, &reader->thread);
+    setup->events->ends(setup->events_context, &reader->thread);
+    amps_reader_setup last = *setup;
+    amps_memory_free(reader->bytes);
+    amps_memory_free(reader);
+    last.gone(last.client, reader);
+}
+
+amps_status amps_reader_start(const amps_reader_setup *setup, amps_reader **out)
+{
+    amps_reader *reader = amps_memory_new_zeroed(sizeof *reader);
+    if (reader == NULL) {
+        return AMPS_NO_MEMORY;
+    }
+    reader->setup = *setup;
+    amps_status status = resize(reader, AMPS_READER_PIECE_SIZE);
+    if (status == AMPS_OK) {
+        *out = reader; /* before the thread may end and free it */
+        status = amps_thread_start("amps-reader", reader_main, reader);
+    }
+    if (status != AMPS_OK) {
+        *out = NULL;
+        amps_memory_free(reader->bytes);
+        amps_memory_free(reader);
+    }
+    return status;
+}
+
+void amps_reader_hush(amps_reader *reader) { atomic_store(&reader->hushed, true); }
+
+bool amps_burst_goes_on(const amps_burst *burst)
+{
+    const amps_reader *reader = burst->reader;
+    return !atomic_load_explicit(&reader->hushed, memory_order_relaxed);
+}

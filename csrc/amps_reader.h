@@ -1,0 +1,42 @@
+/* amps_reader.h: the thread that receives on one connection, and where each message goes.
+ *
+ * It reads large pieces, finds the frames and routes them. Messages for a stream are copied into it
+ * without Python; messages for handlers are collected and delivered in bursts. It reads no further
+ * while a handler runs or a bounded stream is full. */
+#ifndef AMPS_READER_H
+#define AMPS_READER_H
+
+#include "amps_routes.h"
+#include "amps_writer.h"
+
+#define AMPS_READER_PIECE_SIZE    ((size_t)256 << 10) /* a read; grows for larger frames */
+#define AMPS_READER_BURST_MAX     256u                /* deliveries handed over at once */
+#define AMPS_READER_DIRTY_MAX     64u                 /* streams filled between two publishings */
+#define AMPS_READER_ROOM_SLICE_MS 10u  /* a full stream is looked at so often: did someone wait? */
+#define AMPS_ID_SIZE_MAX          256u /* of an id that needed decoding; longer ones route nowhere */
+
+typedef struct amps_reader amps_reader;
+
+/* What a reader needs of its client. */
+typedef struct amps_reader_setup {
+    int                fd; /* the reader closes nothing: ended does */
+    amps_routes       *routes;
+    amps_writer       *writer;
+    const amps_events *events;
+    void              *events_context;
+    const atomic_bool *wants_last_chance;
+    const atomic_uint *waiting; /* while > 0 full streams do not hold up the reading */
+    void              *client;
+    bool (*ack)(void *client, const amps_header *header, const amps_message *message);
+    void (*ended)(void *client, amps_reader *reader, amps_failure *failure, void **thread);
+    void (*gone)(void *client, amps_reader *reader); /* its last act; the reader is freed after */
+    amps_client *(*enter)(amps_client *client);      /* around a burst of handlers */
+    void (*leave)(amps_client *before);
+} amps_reader_setup;
+
+amps_status amps_reader_start(const amps_reader_setup *setup, amps_reader **reader);
+
+/* From any thread: no handler is called any more, bytes still coming are forgotten. */
+void amps_reader_hush(amps_reader *reader);
+
+#endif

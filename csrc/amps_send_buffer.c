@@ -1,0 +1,139 @@
+/* amps_send_buffer.c: two halves that change places. */
+#include "amps_send_buffer.h"
+
+void amps_send_buffer_init(amps_send_buffer *buffer, size_t size_max)
+{
+    memset(buffer, 0, sizeof *buffer);
+    buffer->size_max = size_max;
+    amps_buffer_init(&buffer->back, size_max + AMPS_SEND_BUFFER_SLACK);
+    amps_buffer_init(&buffer->front, size_max + AMPS_SEND_BUFFER_SLACK);
+}
+
+void amps_send_buffer_fini(amps_send_buffer *buffer)
+{
+    amps_buffer_fini(&buffer->back);
+    amps_buffer_fini(&buffer->front);
+}
+
+void amps_send_buffer_clear(amps_send_buffer *buffer)
+{
+    buffer->back.size = 0;
+    buffer->front.size = 0;
+    buffer->front_sent = 0;
+    buffer->front_is_rest = false;
+    buffer->last_send_end = 0;
+    buffer->run = 0;
+}
+
+amps_status amps_send_buffer_reserve(amps_send_buffer *buffer, size_t size, char **at)
+{
+    if (AMPS_UNLIKELY(buffer->back.size + size > buffer->size_max)) {
+        return size > buffer->size_max ? AMPS_TOO_LARGE : AMPS_AGAIN;
+    }
+    return amps_buffer_reserve(&buffer->back, size, at);
+}
+
+amps_status amps_send_buffer_reserve_slack(amps_send_buffer *buffer, size_t size, char **at)
+{
+    amps_status status = amps_buffer_reserve(&buffer->back, size, at);
+    return status == AMPS_TOO_LARGE ? AMPS_AGAIN : status;
+}
+
+void amps_send_buffer_commit(amps_send_buffer *buffer, size_t size)
+{
+    AMPS_ASSERT(buffer->back.size + size <= buffer->back.capacity);
+    buffer->back.size += size;
+}
+
+bool amps_send_buffer_is_empty(const amps_send_buffer *buffer)
+{
+    return buffer->back.size == 0 && buffer->front_sent == buffer->front.size;
+}
+
+amps_slice amps_send_buffer_take(amps_send_buffer *buffer)
+{
+    if (buffer->front_sent == buffer->front.size) {
+        buffer->front.size = 0;
+        buffer->front_sent = 0;
+        buffer->front_is_rest = false;
+        amps_buffer_swap(&buffer->front, &buffer->back);
+    }
+    return (amps_slice){buffer->front.at + buffer->front_sent,
+                        buffer->front.size - buffer->front_sent};
+}
+
+void amps_send_buffer_sent(amps_send_buffer *buffer, size_t size)
+{
+    AMPS_ASSERT(buffer->front_sent + size <= buffer->front.size);
+    buffer->front_sent += size;
+}
+
+amps_status amps_send_buffer_put_rest(amps_send_buffer *buffer, amps_slice first, amps_slice second,
+                                      bool is_publish)
+{
+    AMPS_ASSERT(buffer->front_sent == buffer->front.size);
+    char  *at = NULL;
+    size_t size_max = buffer->front.size_max;
+    buffer->front.size = 0;
+    buffer->front_sent = 0;
+    buffer->front.size_max = SIZE_MAX; /* the body is in memory already: a copy of it fits too */
+    amps_status status = amps_buffer_reserve(&buffer->front, first.size + second.size, &at);
+    buffer->front.size_max = size_max;
+    if (status != AMPS_OK) {
+        return status;
+    }
+    memcpy(at, first.at, first.size);
+    memcpy(at + first.size, second.at, second.size);
+    buffer->front.size = first.size + second.size;
+    buffer->front_is_rest = true;
+    buffer->rest_publishes = is_publish ? 1 : 0;
+    return AMPS_OK;
+}
+
+bool amps_send_buffer_goes_at_once(const amps_send_buffer *buffer, uint64_t now)
+{
+    bool close = now - buffer->last_send_end < AMPS_BURST_GAP_NS;
+    return !(close && buffer->run >= AMPS_BURST_RUN);
+}
+
+void amps_send_buffer_went_at_once(amps_send_buffer *buffer, uint64_t began, uint64_t ended)
+{
+    bool close = began - buffer->last_send_end < AMPS_BURST_GAP_NS;
+    buffer->run = close ? buffer->run + 1 : 0;
+    buffer->last_send_end = ended;
+}
+
+/* Our own writer puts the verb first, so a publish shows in its first bytes. */
+static bool is_publish(const char *payload, size_t size)
+{
+    static const char plain[] = "{\"c\":\"p\"";
+    static const char delta[] = "{\"c\":\"delta_publish\"";
+    return (size >= sizeof plain - 1 && memcmp(payload, plain, sizeof plain - 1) == 0) ||
+           (size >= sizeof delta - 1 && memcmp(payload, delta, sizeof delta - 1) == 0);
+}
+
+/* Counts the publishes among the frames in `bytes` that end after `sent`. */
+static size_t count_publishes(amps_slice bytes, size_t sent)
+{
+    size_t count = 0;
+    for (size_t at = 0; at + AMPS_FRAME_PREFIX_SIZE <= bytes.size;) {
+        size_t payload_size = amps_load_u32(bytes.at + at);
+        size_t end = at + AMPS_FRAME_PREFIX_SIZE + payload_size;
+        if (end > sent && is_publish(bytes.at + at + AMPS_FRAME_PREFIX_SIZE, payload_size)) {
+            count++;
+        }
+        at = end;
+    }
+    return count;
+}
+
+size_t amps_send_buffer_unsent_publishes(const amps_send_buffer *buffer)
+{
+    amps_slice front = {buffer->front.at, buffer->front.size};
+    amps_slice back = {buffer->back.at, buffer->back.size};
+    size_t     in_back = count_publishes(back, 0);
+    if (buffer->front_is_rest) {
+        return in_back + (buffer->front_sent < buffer->front.size ? buffer->rest_publishes : 0);
+    }
+    return in_back + count_publishes(front, buffer->front_sent);
+}

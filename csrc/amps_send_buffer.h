@@ -1,0 +1,58 @@
+/* amps_send_buffer.h: the frames that wait to be sent, and when they should go.
+ *
+ * Two halves: commands are appended to the back while the front is being sent; when the front is
+ * through, they change places. No thread, lock, clock or socket: the caller brings them (time is an
+ * argument), so that all of it can be tested by arithmetic. */
+#ifndef AMPS_SEND_BUFFER_H
+#define AMPS_SEND_BUFFER_H
+
+#include "amps_buffer.h"
+
+#define AMPS_SEND_BUFFER_SIZE_DEFAULT ((size_t)1 << 20) /* bytes per half */
+#define AMPS_SEND_BUFFER_SLACK        ((size_t)4096)    /* on top, for heartbeats: never refused */
+
+/* Two sends by publishers closer together than this, twice running, are a burst: the writer thread
+ * takes over and gathers. Above it every publish leaves at once, on its own thread. */
+#define AMPS_BURST_GAP_NS ((uint64_t)10000)
+#define AMPS_BURST_RUN    2u
+
+typedef struct amps_send_buffer {
+    amps_buffer back;
+    amps_buffer front;
+    size_t      front_sent;
+    size_t      rest_publishes; /* the front is the rest of one frame, holding so many publishes */
+    bool        front_is_rest;
+    size_t      size_max;      /* of one half */
+    uint64_t    last_send_end; /* when a publisher last finished sending by itself */
+    unsigned    run;           /* how many such sends followed each other closely */
+} amps_send_buffer;
+
+void amps_send_buffer_init(amps_send_buffer *buffer, size_t size_max);
+void amps_send_buffer_fini(amps_send_buffer *buffer);
+void amps_send_buffer_clear(amps_send_buffer *buffer); /* forgets all bytes, keeps the memory */
+
+/* Room for one frame of at most `size` bytes at the back. AMPS_OK, AMPS_AGAIN (full: wait until the
+ * front is through), AMPS_TOO_LARGE (larger than a whole half: send it around the buffer),
+ * AMPS_NO_MEMORY. */
+amps_status amps_send_buffer_reserve(amps_send_buffer *buffer, size_t size, char **at);
+amps_status amps_send_buffer_reserve_slack(amps_send_buffer *buffer, size_t size, char **at);
+void        amps_send_buffer_commit(amps_send_buffer *buffer, size_t size);
+
+bool       amps_send_buffer_is_empty(const amps_send_buffer *buffer);
+amps_slice amps_send_buffer_take(amps_send_buffer *buffer); /* what goes next; empty: nothing */
+void       amps_send_buffer_sent(amps_send_buffer *buffer, size_t size); /* so much of it went */
+
+/* Puts what is left of a frame that was being sent around the buffer in front of everything else,
+ * larger than a half if need be. `first` then `second`; `is_publish` says what was cut. AMPS_OK or
+ * AMPS_NO_MEMORY. The front must be through. */
+amps_status amps_send_buffer_put_rest(amps_send_buffer *buffer, amps_slice first, amps_slice second,
+                                      bool is_publish);
+
+/* May the publisher whose frame just arrived in an otherwise empty buffer send it itself? */
+bool amps_send_buffer_goes_at_once(const amps_send_buffer *buffer, uint64_t now);
+void amps_send_buffer_went_at_once(amps_send_buffer *buffer, uint64_t began, uint64_t ended);
+
+/* How many publishes have not wholly left. A frame that was cut counts. */
+size_t amps_send_buffer_unsent_publishes(const amps_send_buffer *buffer);
+
+#endif

@@ -1,0 +1,484 @@
+/* amps_writer.c: who sends, when, and the thread that does it in a burst. */
+#include "amps_writer.h"
+
+#include "amps_frame.h"
+#include "amps_socket.h"
+
+#define POLL_SLICE_MS 100u /* a wait for the socket looks up so often */
+
+static const amps_slice nothing = {"", 0};
+
+void amps_writer_init(amps_writer *writer, size_t size_max)
+{
+    memset(writer, 0, sizeof *writer);
+    amps_mutex_init(&writer->lock);
+    amps_cond_init(&writer->wake);
+    amps_cond_init(&writer->changed);
+    amps_send_buffer_init(&writer->buffer, size_max);
+    writer->fd = -1;
+    writer->refuse = AMPS_DISCONNECTED;
+}
+
+void amps_writer_fini(amps_writer *writer)
+{
+    AMPS_ASSERT(!writer->running && !writer->sending);
+    amps_send_buffer_fini(&writer->buffer);
+    amps_cond_fini(&writer->changed);
+    amps_cond_fini(&writer->wake);
+    amps_mutex_fini(&writer->lock);
+}
+
+/* ---- Small steps, all with the lock held ---------------------------------------------------- */
+
+static void tell_waiting(amps_writer *writer)
+{
+    if (writer->waiting > 0) {
+        amps_cond_broadcast(&writer->changed);
+    }
+}
+
+static bool wait_changed(amps_writer *writer, uint64_t deadline)
+{
+    writer->waiting++;
+    bool in_time = amps_cond_wait(&writer->changed, &writer->lock, deadline);
+    writer->waiting--;
+    return in_time;
+}
+
+static void wake_thread(amps_writer *writer)
+{
+    writer->awake = true;
+    amps_cond_signal(&writer->wake);
+}
+
+static void mark_broken(amps_writer *writer, amps_status why, int error)
+{
+    if (writer->broken == AMPS_OK) {
+        writer->broken = why;
+        writer->error = error;
+    }
+    if (writer->refuse == AMPS_OK) {
+        writer->refuse = AMPS_DISCONNECTED;
+    }
+    if (writer->fd >= 0) {
+        amps_socket_shut(writer->fd);
+    }
+    amps_cond_signal(&writer->wake);
+    amps_cond_broadcast(&writer->changed);
+}
+
+/* ---- The thread ----------------------------------------------------------------------------- */
+
+/* Sends once what waits; the lock is let go meanwhile. */
+static void send_once(amps_writer *writer)
+{
+    size_t     sent = 0;
+    int        error = 0;
+    amps_slice bytes = amps_send_buffer_take(&writer->buffer);
+    writer->sending = true;
+    tell_waiting(writer); /* the back is empty again */
+    amps_mutex_unlock(&writer->lock);
+    amps_status status = amps_socket_send(writer->fd, bytes, nothing, &sent, &error);
+    if (status == AMPS_AGAIN) {
+        amps_socket_wait_writable(writer->fd, amps_clock_in_ms(POLL_SLICE_MS));
+    }
+    amps_mutex_lock(&writer->lock);
+    writer->sending = false;
+    amps_send_buffer_sent(&writer->buffer, sent);
+    if (status == AMPS_DISCONNECTED) {
+        mark_broken(writer, status, error);
+    }
+    tell_waiting(writer);
+}
+
+/* After sending: gathers for a moment. When nothing came the burst is over. */
+static void nap(amps_writer *writer)
+{
+    uint64_t until = amps_clock_now() + AMPS_WRITER_NAP_US * AMPS_US;
+    writer->napping = true;
+    amps_cond_wait(&writer->wake, &writer->lock, until);
+    writer->napping = false;
+    writer->awake = !amps_send_buffer_is_empty(&writer->buffer);
+}
+
+static amps_status add_beat(amps_writer *writer)
+{
+    static const char beat[] = "{\"c\":\"heartbeat\",\"opts\":\"beat\"}";
+    const size_t      size = sizeof beat - 1;
+    char             *at;
+    amps_status       status =
+        amps_send_buffer_reserve_slack(&writer->buffer, AMPS_FRAME_PREFIX_SIZE + size, &at);
+    if (status == AMPS_OK) {
+        amps_frame_seal(at, size);
+        memcpy(at + AMPS_FRAME_PREFIX_SIZE, beat, size);
+        amps_send_buffer_commit(&writer->buffer, AMPS_FRAME_PREFIX_SIZE + size);
+    }
+    writer->next_beat = amps_clock_now() + writer->beat_interval;
+    return status; /* no room: the bytes that fill it are as good a sign of life */
+}
+
+/* Does what the clock asks for; returns when it will ask next. */
+static uint64_t tick(amps_writer *writer)
+{
+    if (writer->beat_interval == 0 || writer->refuse != AMPS_OK) {
+        return AMPS_FOREVER;
+    }
+    uint64_t now = amps_clock_now();
+    uint64_t silent_since = atomic_load(&writer->last_received);
+    if (now >= silent_since + writer->beat_timeout && atomic_load(&writer->reader_waits)) {
+        mark_broken(writer, AMPS_HEARTBEAT_LOST, 0);
+        return now;
+    }
+    if (now >= writer->next_beat) {
+        add_beat(writer);
+    }
+    uint64_t silent_at = silent_since + writer->beat_timeout;
+    if (silent_at <= now) { /* the reader is in a handler: look again soon */
+        silent_at = now + POLL_SLICE_MS * AMPS_MS;
+    }
+    return silent_at < writer->next_beat ? silent_at : writer->next_beat;
+}
+
+static bool is_done(const amps_writer *writer)
+{
+    if (writer->broken != AMPS_OK || writer->reader_gone) {
+        return true;
+    }
+    return writer->refuse != AMPS_OK &&
+           ((amps_send_buffer_is_empty(&writer->buffer) && !writer->sending) ||
+            amps_clock_now() >= writer->finish_by);
+}
+
+static void work(amps_writer *writer)
+{
+    while (!is_done(writer)) {
+        uint64_t next = tick(writer);
+        if (writer->refuse != AMPS_OK) {
+            next = writer->finish_by;
+        }
+        if (writer->sending) { /* someone else does; it wakes us when it is done */
+            amps_cond_wait(&writer->wake, &writer->lock, next);
+        } else if (!amps_send_buffer_is_empty(&writer->buffer)) {
+            send_once(writer);
+        } else if (writer->awake) {
+            nap(writer);
+        } else {
+            amps_cond_wait(&writer->wake, &writer->lock, next);
+        }
+    }
+}
+
+/* Lets the other side read to the end and hang up, so that no last byte is lost to a reset. */
+static void hang_up(amps_writer *writer)
+{
+    if (writer->broken == AMPS_OK && !writer->reader_gone) {
+        uint64_t until = amps_clock_in_ms(AMPS_CLOSE_LINGER_MS);
+        amps_socket_end_sending(writer->fd);
+        while (!writer->reader_gone && amps_clock_now() < until) {
+            amps_cond_wait(&writer->wake, &writer->lock, until);
+        }
+    }
+    amps_socket_shut(writer->fd);
+}
+
+static void writer_main(void *context)
+{
+    amps_writer *writer = context;
+    amps_thread_precise();
+    amps_mutex_lock(&writer->lock);
+    work(writer);
+    hang_up(writer);
+    writer->running = false;
+    amps_cond_broadcast(&writer->changed);
+    amps_mutex_unlock(&writer->lock); /* from here on the writer may be gone */
+}
+
+/* ---- Opening and closing -------------------------------------------------------------------- */
+
+amps_status amps_writer_open(amps_writer *writer, int fd)
+{
+    amps_mutex_lock(&writer->lock);
+    AMPS_ASSERT(!writer->running && !writer->sending);
+    writer->fd = fd;
+    writer->broken = AMPS_OK;
+    writer->error = 0;
+    writer->awake = false;
+    writer->reader_gone = false;
+    writer->beat_interval = 0;
+    atomic_store(&writer->last_received, amps_clock_now());
+    atomic_store(&writer->reader_waits, false);
+    amps_status status = amps_thread_start("amps-writer", writer_main, writer);
+    writer->running = status == AMPS_OK;
+    writer->refuse = status;
+    amps_mutex_unlock(&writer->lock);
+    return status;
+}
+
+void amps_writer_break(amps_writer *writer, amps_status why, int error)
+{
+    amps_mutex_lock(&writer->lock);
+    mark_broken(writer, why, error);
+    amps_mutex_unlock(&writer->lock);
+}
+
+void amps_writer_finish(amps_writer *writer, amps_status why)
+{
+    amps_mutex_lock(&writer->lock);
+    if (writer->refuse == AMPS_OK) {
+        writer->refuse = why;
+        writer->finish_by = amps_clock_in_ms(AMPS_CLOSE_FLUSH_MS);
+        wake_thread(writer);
+        amps_cond_broadcast(&writer->changed);
+    }
+    amps_mutex_unlock(&writer->lock);
+}
+
+size_t amps_writer_close(amps_writer *writer)
+{
+    amps_mutex_lock(&writer->lock);
+    writer->reader_gone = true;
+    if (writer->refuse == AMPS_OK) {
+        writer->refuse = AMPS_DISCONNECTED;
+    }
+    amps_cond_signal(&writer->wake);
+    amps_cond_broadcast(&writer->changed);
+    while (writer->running || writer->sending) {
+        wait_changed(writer, AMPS_FOREVER);
+    }
+    size_t unsent = amps_send_buffer_unsent_publishes(&writer->buffer);
+    amps_send_buffer_clear(&writer->buffer);
+    writer->fd = -1;
+    amps_mutex_unlock(&writer->lock);
+    return unsent;
+}
+
+/* ---- Sending -------------------------------------------------------------------------------- */
+
+static amps_status reserve(amps_writer *writer, size_t size, char **at)
+{
+    if (AMPS_UNLIKELY(writer->refuse != AMPS_OK)) {
+        return writer->refuse;
+    }
+    if (AMPS_UNLIKELY(writer->around > 0)) {
+        return size > writer->buffer.size_max ? AMPS_TOO_LARGE : AMPS_AGAIN;
+    }
+    return amps_send_buffer_reserve(&writer->buffer, size, at);
+}
+
+amps_status amps_writer_try_begin(amps_writer *writer, size_t size, char **at)
+{
+    if (AMPS_UNLIKELY(!amps_mutex_try(&writer->lock))) {
+        return AMPS_AGAIN;
+    }
+    amps_status status = reserve(writer, size, at);
+    if (AMPS_UNLIKELY(status != AMPS_OK)) {
+        amps_mutex_unlock(&writer->lock);
+    }
+    return status;
+}
+
+amps_status amps_writer_begin_soon(amps_writer *writer, size_t size, char **at)
+{
+    amps_mutex_lock(&writer->lock);
+    amps_status status = writer->refuse;
+    if (status == AMPS_OK) {
+        status = amps_send_buffer_reserve_slack(&writer->buffer, size, at);
+    }
+    if (status != AMPS_OK) {
+        amps_mutex_unlock(&writer->lock);
+    }
+    return status;
+}
+
+amps_status amps_writer_begin(amps_writer *writer, size_t size, uint64_t deadline, char **at)
+{
+    amps_mutex_lock(&writer->lock);
+    amps_status status = reserve(writer, size, at);
+    while (status == AMPS_AGAIN) {
+        if (!writer->awake || writer->napping) {
+            wake_thread(writer);
+        }
+        bool in_time = wait_changed(writer, deadline);
+        status = reserve(writer, size, at);
+        if (!in_time && status == AMPS_AGAIN) {
+            break;
+        }
+    }
+    if (status != AMPS_OK) {
+        amps_mutex_unlock(&writer->lock);
+    }
+    return status;
+}
+
+bool amps_writer_commit(amps_writer *writer, size_t size, bool urgent)
+{
+    bool due = false;
+    amps_send_buffer_commit(&writer->buffer, size);
+    if (writer->awake) {
+        if (writer->napping && (urgent || writer->buffer.back.size > AMPS_WRITER_HURRY_SIZE)) {
+            amps_cond_signal(&writer->wake);
+        }
+    } else if (!writer->sending) {
+        writer->send_began = amps_clock_now();
+        due = urgent || amps_send_buffer_goes_at_once(&writer->buffer, writer->send_began);
+        writer->sending = due;
+        if (!due) {
+            wake_thread(writer);
+        }
+    } /* else: whoever sends sees to it when done */
+    amps_mutex_unlock(&writer->lock);
+    return due;
+}
+
+void amps_writer_send_due(amps_writer *writer)
+{
+    size_t sent = 0;
+    int    error = 0;
+    amps_mutex_lock(&writer->lock);
+    AMPS_ASSERT(writer->sending);
+    amps_slice bytes = amps_send_buffer_take(&writer->buffer);
+    amps_mutex_unlock(&writer->lock);
+    amps_status status = amps_socket_send(writer->fd, bytes, nothing, &sent, &error);
+    uint64_t    ended = amps_clock_now();
+    amps_mutex_lock(&writer->lock);
+    writer->sending = false;
+    amps_send_buffer_sent(&writer->buffer, sent);
+    amps_send_buffer_went_at_once(&writer->buffer, writer->send_began, ended);
+    if (status == AMPS_DISCONNECTED) {
+        mark_broken(writer, status, error);
+    } else if (!amps_send_buffer_is_empty(&writer->buffer)) {
+        wake_thread(writer);
+    }
+    tell_waiting(writer);
+    amps_mutex_unlock(&writer->lock);
+}
+
+/* ---- Around the buffer ---------------------------------------------------------------------- */
+
+/* Waits for the right to send with nothing in front. The lock is held. */
+static amps_status acquire_sending(amps_writer *writer, amps_around *progress, uint64_t deadline)
+{
+    if (!progress->queued) {
+        progress->queued = true;
+        writer->around++;
+    }
+    while (writer->refuse == AMPS_OK) {
+        if (!writer->sending && amps_send_buffer_is_empty(&writer->buffer)) {
+            writer->sending = true;
+            progress->owns = true;
+            return AMPS_OK;
+        }
+        wake_thread(writer);
+        if (!wait_changed(writer, deadline)) {
+            return AMPS_AGAIN;
+        }
+    }
+    return writer->refuse;
+}
+
+static void leave(amps_writer *writer, amps_around *progress)
+{
+    if (progress->owns) {
+        writer->sending = false;
+    }
+    if (progress->queued) {
+        writer->around--;
+    }
+    *progress = (amps_around){0};
+    wake_thread(writer);
+    tell_waiting(writer);
+}
+
+static amps_slice after(amps_slice bytes, size_t skip)
+{
+    skip = skip < bytes.size ? skip : bytes.size;
+    return (amps_slice){bytes.at + skip, bytes.size - skip};
+}
+
+/* Without the lock: only the owner of the right to send is here. */
+static amps_status pour(amps_writer *writer, amps_slice header, amps_slice body,
+                        amps_around *progress, uint64_t deadline, int *error)
+{
+    size_t total = header.size + body.size;
+    while (progress->sent < total) {
+        size_t      sent = 0;
+        size_t      in_body = progress->sent > header.size ? progress->sent - header.size : 0;
+        amps_status status = amps_socket_send(writer->fd, after(header, progress->sent),
+                                              after(body, in_body), &sent, error);
+        progress->sent += sent;
+        if (status == AMPS_DISCONNECTED) {
+            return status;
+        }
+        if (status == AMPS_AGAIN && !amps_socket_wait_writable(writer->fd, deadline)) {
+            return AMPS_AGAIN;
+        }
+    }
+    return AMPS_OK;
+}
+
+amps_status amps_writer_send_around(amps_writer *writer, amps_slice header, amps_slice body,
+                                    amps_around *progress, uint64_t deadline)
+{
+    int error = 0;
+    amps_mutex_lock(&writer->lock);
+    amps_status status = progress->owns ? AMPS_OK : acquire_sending(writer, progress, deadline);
+    if (status == AMPS_OK && writer->broken == AMPS_OK) {
+        amps_mutex_unlock(&writer->lock);
+        status = pour(writer, header, body, progress, deadline, &error);
+        amps_mutex_lock(&writer->lock);
+    }
+    if (status == AMPS_DISCONNECTED) {
+        mark_broken(writer, status, error);
+    }
+    if (writer->broken != AMPS_OK) {
+        status = AMPS_DISCONNECTED;
+    }
+    if (status != AMPS_AGAIN) {
+        leave(writer, progress);
+    }
+    amps_mutex_unlock(&writer->lock);
+    return status;
+}
+
+amps_status amps_writer_give_up(amps_writer *writer, amps_slice header, amps_slice body,
+                                bool is_publish, amps_around *progress)
+{
+    amps_status status = AMPS_OK;
+    amps_mutex_lock(&writer->lock);
+    if (progress->owns && progress->sent > 0 && writer->broken == AMPS_OK) {
+        size_t in_body = progress->sent > header.size ? progress->sent - header.size : 0;
+        status = amps_send_buffer_put_rest(&writer->buffer, after(header, progress->sent),
+                                           after(body, in_body), is_publish);
+        if (status != AMPS_OK) { /* half a frame can be followed by nothing */
+            mark_broken(writer, status, 0);
+        }
+    }
+    leave(writer, progress);
+    amps_mutex_unlock(&writer->lock);
+    return status;
+}
+
+/* ---- Heartbeat ------------------------------------------------------------------------------ */
+
+void amps_writer_set_heartbeat(amps_writer *writer, uint64_t interval, uint64_t timeout)
+{
+    amps_mutex_lock(&writer->lock);
+    writer->beat_interval = interval;
+    writer->beat_timeout = timeout;
+    writer->next_beat = amps_clock_now() + interval;
+    atomic_store(&writer->last_received, amps_clock_now());
+    wake_thread(writer);
+    amps_mutex_unlock(&writer->lock);
+}
+
+void amps_writer_answer_heartbeat(amps_writer *writer)
+{
+    amps_mutex_lock(&writer->lock);
+    uint64_t half = writer->beat_interval / 2;
+    if (writer->beat_interval != 0 && writer->refuse == AMPS_OK &&
+        amps_clock_now() + half >= writer->next_beat) {
+        add_beat(writer);
+        wake_thread(writer);
+    }
+    amps_mutex_unlock(&writer->lock);
+}

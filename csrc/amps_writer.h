@@ -1,0 +1,89 @@
+/* amps_writer.h: the sending side of one connection, shared by all who send and its own thread.
+ *
+ * A lone command leaves at once, on the thread that sends it. In a burst the commands are gathered
+ * and the writer thread sends them, hundreds to a system call; the last of a burst waits at most
+ * AMPS_WRITER_NAP_US. One short lock; it is never held across a system call that may wait, nor
+ * while Python is called, so it may be taken with the interpreter's lock held.
+ *
+ * Heartbeats leave from here, so that a slow handler does not cost the connection. */
+#ifndef AMPS_WRITER_H
+#define AMPS_WRITER_H
+
+#include <stdatomic.h>
+
+#include "amps_send_buffer.h"
+#include "amps_thread.h"
+
+#define AMPS_WRITER_NAP_US     50u                 /* how long a burst's bytes are gathered */
+#define AMPS_WRITER_HURRY_SIZE ((size_t)256 << 10) /* so many waiting bytes end the nap */
+#define AMPS_CLOSE_FLUSH_MS    1000u /* closing waits so long for the last bytes to leave */
+#define AMPS_CLOSE_LINGER_MS   100u  /* and so long for the other side to hang up */
+
+typedef struct amps_writer {
+    amps_mutex       lock;
+    amps_cond        wake;    /* the writer thread sleeps here */
+    amps_cond        changed; /* room, the right to send, the thread's end */
+    amps_send_buffer buffer;
+    int              fd;
+    amps_status      refuse;  /* AMPS_OK: open; else what every sender is told */
+    amps_status      broken;  /* AMPS_OK, or how the connection was found dead here */
+    int              error;   /* the errno of it */
+    bool             running; /* the writer thread exists */
+    bool             awake;   /* and will look at the buffer without being woken */
+    bool             napping;
+    bool             sending; /* someone owns the socket's sending side */
+    bool             reader_gone;
+    unsigned         around;  /* senders of large frames who wait for the buffer to empty */
+    unsigned         waiting; /* how many wait for `changed` */
+    uint64_t         send_began;
+    uint64_t         finish_by;
+
+    uint64_t         beat_interval; /* ns; 0: no heartbeat */
+    uint64_t         beat_timeout;
+    uint64_t         next_beat;
+    _Atomic uint64_t last_received; /* kept by the reader */
+    _Atomic bool     reader_waits;  /* it is in a receive, not in a handler */
+} amps_writer;
+
+void amps_writer_init(amps_writer *writer, size_t size_max); /* closed; AMPS_DISCONNECTED */
+void amps_writer_fini(amps_writer *writer);                  /* the thread must be gone */
+
+/* Opens it on a connected socket and starts the thread. The buffer must be empty. */
+amps_status amps_writer_open(amps_writer *writer, int fd);
+
+/* Room for one frame of at most `size` bytes. AMPS_OK: the lock is held, write to *at, then commit.
+ * try: AMPS_AGAIN when that would have to wait. The other waits until the deadline. Both: the
+ * reason when closed, AMPS_TOO_LARGE for a frame that must go around, AMPS_NO_MEMORY. */
+amps_status amps_writer_try_begin(amps_writer *writer, size_t size, char **at);
+/* soon: never waits, and may take a little more than the limit (the slack). */
+amps_status amps_writer_begin_soon(amps_writer *writer, size_t size, char **at);
+amps_status amps_writer_begin(amps_writer *writer, size_t size, uint64_t deadline, char **at);
+
+/* Counts the frame in and lets the lock go. True: this thread has to send it now, by
+ * amps_writer_send_due; nobody else can until it does. `urgent`: somebody waits for the answer. */
+bool amps_writer_commit(amps_writer *writer, size_t size, bool urgent);
+void amps_writer_send_due(amps_writer *writer);
+
+/* A frame too large for the buffer goes around it, uncopied: call until it is no AMPS_AGAIN, or
+ * give it up (what was begun is then finished from a copy). Starts with a zeroed progress. */
+amps_status amps_writer_send_around(amps_writer *writer, amps_slice header, amps_slice body,
+                                    amps_around *progress, uint64_t deadline);
+amps_status amps_writer_give_up(amps_writer *writer, amps_slice header, amps_slice body,
+                                bool is_publish, amps_around *progress);
+
+/* Interval and timeout in ns, from now on; 0 ends it. */
+void amps_writer_set_heartbeat(amps_writer *writer, uint64_t interval, uint64_t timeout);
+/* The server sent a heartbeat: answer it, unless that was done within half an interval. */
+void amps_writer_answer_heartbeat(amps_writer *writer);
+
+/* Found dead: senders are told `why` from now on, and the socket is shut. The first reason stays.
+ */
+void amps_writer_break(amps_writer *writer, amps_status why, int error);
+/* No new commands; what waits is sent, the other side hangs up, or time is up: then the socket is
+ * shut. Returns at once. */
+void amps_writer_finish(amps_writer *writer, amps_status why);
+/* The reader's last word: waits for the thread and all senders to leave the socket alone, empties
+ * the buffer and returns how many publishes in it never left. */
+size_t amps_writer_close(amps_writer *writer);
+
+#endif

@@ -1,0 +1,63 @@
+"""Runs every program in examples/ as a newcomer would, and the examples in docstrings."""
+
+import doctest
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import AMPS
+from amps_sandbox import Sandbox
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+SAID = {
+    "first_program": """received on topic 'messages': { "hi" : "Hello, world!"}""",
+    "handlers": "total quantity: 6",
+}
+
+
+def run(example, *args):
+    done = subprocess.run(
+        [sys.executable, str(example), *args], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout
+
+
+def test_every_example_is_in_the_list():
+    assert sorted(SAID) == [example.stem for example in EXAMPLES]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_says_what_it_should(example):
+    assert SAID[example.stem] in run(example)
+
+
+def test_the_first_program_uses_a_server_that_is_there():
+    with Sandbox() as server:
+        said = run(ROOT / "examples" / "first_program.py", server.uri("json"))
+        assert f"using the server at {server.uri('json')}" in said
+        assert SAID["first_program"] in said
+        assert [frame.body for frame in server.received("publish")] == [
+            b'{ "hi" : "Hello, world!"}'
+        ]
+
+
+@pytest.mark.parametrize("name", ["Client", "Message", "MessageStream"])
+def test_the_examples_in_docstrings_hold(name):
+    with Sandbox() as server:
+        namespace = {"AMPS": AMPS, "sandbox": server}
+        finder = doctest.DocTestFinder(recurse=False)
+        found = finder.find(getattr(AMPS, name), name, module=False, globs=namespace)
+        results = [doctest.DocTestRunner().run(test) for test in found]
+    assert sum(result.attempted for result in results) > 0
+    assert sum(result.failed for result in results) == 0
+
+
+@pytest.mark.parametrize("cls", [AMPS.Client, AMPS.Message, AMPS.MessageStream])
+def test_every_public_name_is_explained(cls):
+    for name in dir(cls):
+        if not name.startswith("_"):
+            assert getattr(cls, name).__doc__, f"{cls.__name__}.{name} has no docstring"

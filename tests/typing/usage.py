@@ -1,0 +1,55 @@
+"""How a user writes it, for mypy and basedpyright to read; it is not run."""
+
+from __future__ import annotations
+
+import AMPS
+
+
+class Token:
+    """An authenticator of the user's own."""
+
+    def authenticate(self, username: str, password: str) -> str:
+        return f"{username}-token"
+
+    def retry(self, username: str, password: str) -> str:
+        raise AMPS.AuthenticationException("no answer")
+
+    def completed(self, username: str, password: str, reason: str) -> None:
+        return None
+
+
+def show(message: AMPS.Message) -> None:
+    topic: str | None = message.get_topic()
+    print(topic, message.get_data().upper(), message.get_data_raw().hex())
+
+
+def again(client: AMPS.Client) -> None:
+    client.connect(client.get_uri())
+    client.logon(5000, Token())
+
+
+def main() -> None:
+    with AMPS.Client("typed") as client:
+        client.set_disconnect_handler(again)
+        client.set_exception_listener(lambda problem: print(problem))
+        client.add_connection_state_listener(lambda state: print(state + 1))
+        client.connect("tcp://localhost:9007/amps/json")
+        logon_id: str = client.logon(authenticator=AMPS.DefaultAuthenticator)
+        sub_id: str = client.subscribe(show, "orders", "/px > 1", timeout=1000)
+        stream: AMPS.MessageStream = client.subscribe(topic="orders", filter=None)
+        for message in stream.timeout(100).max_depth(10):
+            show(message)
+        sequence: int = client.publish("orders", bytearray(b"{}"), expiration=5)
+        client.unsubscribe(sub_id)
+        client.publish_flush(1000)
+        print(logon_id, sequence, client.get_server_version_info() > AMPS.VersionInfo("5.3"))
+    try:
+        client.flush()
+    except AMPS.DisconnectedException as problem:
+        print(problem.reason, problem.unsent)
+    except (TimeoutError, ConnectionError, AMPS.AMPSException):
+        raise
+
+
+if __name__ == "__main__":
+    main()
