@@ -3,6 +3,9 @@
 cdef amps_slice PUBLISH = literal("publish")
 cdef amps_slice DELTA_PUBLISH = literal("delta_publish")
 
+cdef enum:
+    HASH_DIGITS_MAX = 20  # of a number of 64 bits
+
 # Bits of Message.AckType, for publish_flush.
 cdef dict _FLUSH_ACKS = {AMPS_ACK_PROCESSED: b"processed", AMPS_ACK_PERSISTED: b"persisted",
                          AMPS_ACK_COMPLETED: b"completed"}
@@ -40,27 +43,36 @@ cdef class Client(Asking):
         cdef unsigned int timeout_ms = milliseconds(timeout)
         self.check_connected("logon")
         talk = _Conversation(authenticator, self.uri.user, self.uri.password)
+        connection = self.generation
         try:
-            user, password = talk.begin()
-            while True:
-                ack = self.send_logon(user, password, options, timeout_ms)
-                if ack.get_status() != "retry":
-                    break
-                user, password = talk.challenged(ack.get_user_id(), ack.get_password(),
-                                                 ack.get_reason())
+            ack = self.converse(talk, options, timeout_ms)
+            talk.succeeded(ack.get_user_id(), ack.get_password(), ack.get_reason())
+            if self.generation != connection:
+                raise _exceptions.DisconnectedException(f"logon: {self.why_not_connected()}")
         except BaseException:
-            if not self.logged_on:
+            if self.generation == connection and not self.logged_on \
+                    and amps_client_state(self.core) == AMPS_OK:
                 self.shut(False)
             raise
         self.logged_on = True
         self.server_version = ack.get_version() or ""
         self.name_hash = (ack.get_bookmark() or "").partition("|")[0]
         self.connection_name = ack.get_client_name() or ""
-        talk.succeeded(ack.get_user_id(), ack.get_password(), ack.get_reason())
         self.tell_state(_ConnectionStateListener.LoggedOn)
         if self.heartbeat_ms > 0:
             self.start_heartbeat()
         return ack.get_command_id() or ""
+
+    cdef Message converse(self, object talk, object options, unsigned int timeout_ms):
+        """Sends logons until the server stops asking for another; returns its word."""
+        cdef Message ack
+        user, password = talk.begin()
+        while True:
+            ack = self.send_logon(user, password, options, timeout_ms)
+            if ack.get_status() != "retry":
+                return ack
+            user, password = talk.challenged(ack.get_user_id(), ack.get_password(),
+                                             ack.get_reason())
 
     cdef Message send_logon(self, object user, object password, object options,
                             unsigned int timeout_ms):
@@ -111,7 +123,9 @@ cdef class Client(Asking):
 
     def get_name_hash_value(self):
         """The publisher id as an int, 0 before the logon."""
-        return int(self.name_hash) if self.name_hash.isdigit() else 0
+        digits = self.name_hash
+        is_number = digits.isascii() and digits.isdigit() and len(digits) <= HASH_DIGITS_MAX
+        return int(digits) if is_number else 0
 
     def get_server_version(self):
         """The server's version, two digits a part: 5.3.4.1 gives 5030401; 0 before the logon."""
@@ -249,7 +263,7 @@ cdef class Client(Asking):
             if refused and not isinstance(problem, _exceptions.TimedOutException):
                 self.remove_route(sub_id)
             else:  # it may have reached the server
-                self.drop_subscription(sub_id)
+                self.drop_subscription(sub_id, stream.core if stream is not None else NULL)
             if stream is not None:
                 stream.is_over = True
             raise
@@ -278,12 +292,13 @@ cdef class Client(Asking):
         self.send_command(&header)
         return 0
 
-    cdef int drop_subscription(self, object sub_id) except -1:
+    cdef int drop_subscription(self, object sub_id, const amps_stream *only=NULL) except -1:
         """Forgets a subscription at once and tells the server when that needs no waiting: for
-        destructors and failures. What cannot be sent now goes before the next command."""
+        destructors and failures. What cannot be sent now goes before the next command. `only`: if
+        it is still that stream's, not a later one of the same id."""
         cdef amps_header header
         cdef object kept
-        if self.remove_route(sub_id) and amps_client_state(self.core) == AMPS_OK:
+        if self.remove_route(sub_id, only) and amps_client_state(self.core) == AMPS_OK:
             kept = unsubscribe_header(&header, sub_id, self.next_id())
             if amps_client_send_soon(self.core, &header) == AMPS_AGAIN:
                 self.overdue.append(sub_id)
@@ -309,10 +324,13 @@ cdef class Client(Asking):
             self.handlers[sub_id] = handler
         return 0
 
-    cdef bint remove_route(self, object sub_id) except -1:
+    cdef bint remove_route(self, object sub_id, const amps_stream *only=NULL) except -1:
         cdef amps_slice id
+        cdef bint found
         cdef object kept = borrow_text(sub_id, &id)
-        cdef bint found = amps_client_remove_route(self.core, id)
+        if only is not NULL:
+            return amps_client_remove_stream(self.core, id, only)
+        found = amps_client_remove_route(self.core, id)
         self.handlers.pop(sub_id, None)
         return found
 
@@ -337,23 +355,30 @@ cdef class Client(Asking):
                                              f"the interval of {interval_seconds} s")
         self.check_usable("set_heartbeat")
         self.heartbeat_ms, self.heartbeat_timeout_ms = interval, timeout
-        if self.logged_on:
+        if self.logged_on and interval > 0:
             self.start_heartbeat()
+        elif self.logged_on:
+            self.stop_heartbeat()
 
     cdef int start_heartbeat(self) except -1:
         cdef amps_header header
         header.present = 0
-        starts = self.heartbeat_ms > 0
-        options = f"start,{self.heartbeat_ms / 1000:g}" if starts else "stop"
+        options = f"start,{self.heartbeat_ms / 1000:g}"
         kept = put_text(&header, AMPS_FIELD_OPTIONS, options)
-        if not starts:
-            amps_client_set_heartbeat(self.core, 0, 0)
         self.ask(&header, "heartbeat", self.next_id(), b"processed", AMPS_ACK_PROCESSED,
                  self.heartbeat_timeout_ms, {"options": options})
-        if starts:
-            amps_client_set_heartbeat(self.core, self.heartbeat_ms, self.heartbeat_timeout_ms)
-            self.tell_state(_ConnectionStateListener.HeartbeatInitiated)
+        amps_client_set_heartbeat(self.core, self.heartbeat_ms, self.heartbeat_timeout_ms)
+        self.tell_state(_ConnectionStateListener.HeartbeatInitiated)
         return 0
+
+    cdef int stop_heartbeat(self) except -1:
+        """Asks for no answer: a server need not give one."""
+        cdef amps_header header
+        header.present = 0
+        amps_client_set_heartbeat(self.core, 0, 0)
+        kept = (put_text(&header, AMPS_FIELD_COMMAND, "heartbeat"),
+                put_text(&header, AMPS_FIELD_OPTIONS, "stop"))
+        return self.send_command(&header)
 
     def set_default_max_depth(self, depth):
         """Sets the `max_depth` of streams made from now on; 0 means any number of messages."""

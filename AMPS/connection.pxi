@@ -35,6 +35,7 @@ cdef class Connection:
     cdef object server_version, name_hash, connection_name, logon_correlation
     cdef size_t default_max_depth
     cdef unsigned int heartbeat_ms, heartbeat_timeout_ms
+    cdef unsigned long long generation                 # counts connections
     cdef bint logged_on, abort_dial, dialing, was_open
     cdef object __weakref__
     cdef dict __dict__
@@ -133,6 +134,7 @@ cdef class Connection:
         self.uri, self.masked_uri = parsed, str(parsed)
         self.given_uri = given.decode() if isinstance(given, bytes) else given
         self.logged_on = False
+        self.generation += 1
         self.why = None
         with nogil:
             status = amps_client_open(self.core, fd)
@@ -253,12 +255,11 @@ cdef class Connection:
     # ---- Telling
     # -----------------------------------------------------------------------------------
 
-    cdef int tell_state(self, object state) except -1:
+    cdef void tell_state(self, object state) noexcept:
         for listener in list(self.state_listeners):
             self.call(listener, state)
-        return 0
 
-    cdef int call(self, object function, object argument=None) except -1:
+    cdef void call(self, object function, object argument=None) noexcept:
         """Calls one of the program's functions as a handler; what it raises is reported."""
         cdef amps_client *before = amps_client_enter_handler(self.core)
         try:
@@ -268,22 +269,24 @@ cdef class Connection:
                 function(argument)
         except BaseException as problem:
             self.report(problem)
-        finally:
-            amps_client_leave_handler(before)
-        return 0
+        amps_client_leave_handler(before)
 
     cdef void report(self, object problem) noexcept:
         """To the exception listener; without one, or when that fails, to sys.unraisablehook."""
+        cdef amps_client *before = amps_client_enter_handler(self.core)
         listener = self.exception_listener
-        try:
-            if listener is None:
-                raise problem
-            listener(problem)
-        except BaseException:
-            PyErr_WriteUnraisable(listener or self)
+        if listener is not None:
+            try:
+                listener(problem)
+                problem = None
+            except BaseException as another:
+                problem = another
+        if problem is not None:
+            raise_nowhere(problem, listener or self)
+        amps_client_leave_handler(before)
 
-    cdef int connection_ended(self, const amps_failure *failure) except -1:
-        """The receive thread's last report. The client may be connected again from here on."""
+    cdef void connection_lost(self, const amps_failure *failure) noexcept:
+        """The receive thread's last report, before anybody may connect again."""
         by_us = failure.status == AMPS_CLOSED
         problem = lost_error(self.masked_uri, failure)
         self.logged_on = False
@@ -298,10 +301,6 @@ cdef class Connection:
                 or failure.status == AMPS_FRAME_TOO_LARGE \
                 or (not by_us and self.exception_listener is not None):
             self.report(problem)
-        handler = self.disconnect_handler
-        if handler is not None and not by_us:
-            handler(self)  # not as a handler: it may wait, this thread serves no connection
-        return 0
 
     # ---- May this be called now?
     # -------------------------------------------------------------------
@@ -371,3 +370,16 @@ cdef list address_of(object uri, amps_address *address):
     address.send_size = options["tcp_sndbuf"] or 0
     address.receive_size = options["tcp_rcvbuf"] or 0
     return kept
+
+
+cdef void raise_nowhere(object problem, object where) noexcept:
+    """Hands an exception to sys.unraisablehook, with its traceback."""
+    cdef object kind = type(problem)
+    cdef object trace = problem.__traceback__
+    Py_INCREF(kind)
+    Py_INCREF(problem)
+    if trace is not None:
+        Py_INCREF(trace)
+    PyErr_Restore(<PyObject *>kind, <PyObject *>problem,
+                  <PyObject *>trace if trace is not None else NULL)
+    PyErr_WriteUnraisable(where)

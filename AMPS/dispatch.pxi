@@ -34,10 +34,16 @@ cdef void on_deliver(void *context, void **thread, const amps_burst *burst) noex
         deliver(context, burst)
 
 
-cdef void on_disconnected(void *context, void **thread, const amps_failure *failure) noexcept nogil:
+cdef void on_lost(void *context, void **thread, const amps_failure *failure) noexcept nogil:
     keep_thread_state(thread)
     with gil:
-        tell_disconnected(context, failure)
+        tell_lost(context, failure)
+
+
+cdef void on_disconnected(void *context, void **thread, const amps_failure *failure) noexcept nogil:
+    if failure.status != AMPS_CLOSED:
+        with gil:
+            tell_disconnected(context)
 
 
 cdef void on_ends(void *context, void **thread) noexcept nogil:
@@ -58,11 +64,18 @@ cdef void tell_begin(void *context) noexcept:
         client.call(client.thread_created)
 
 
-cdef void tell_disconnected(void *context, const amps_failure *failure) noexcept:
+cdef void tell_lost(void *context, const amps_failure *failure) noexcept:
     cdef Connection client = client_behind(context)
     if client is not None:
+        client.connection_lost(failure)
+
+
+cdef void tell_disconnected(void *context) noexcept:
+    """Calls the disconnect handler, not as a handler: it may wait, its thread serves no connection."""
+    cdef Connection client = client_behind(context)
+    if client is not None and client.disconnect_handler is not None:
         try:
-            client.connection_ended(failure)
+            client.disconnect_handler(client)
         except BaseException as problem:
             client.report(problem)
 
@@ -122,6 +135,7 @@ cdef amps_client *new_core(Connection client, size_t send_buffer_size) except NU
     context.tells_begin = False
     events.begins = on_begins
     events.deliver = on_deliver
+    events.lost = on_lost
     events.disconnected = on_disconnected
     events.ends = on_ends
     events.release = on_release

@@ -149,6 +149,7 @@ cdef extern from "amps.h" nogil:
     ctypedef struct amps_events:
         void (*begins)(void *context, void **thread) noexcept
         void (*deliver)(void *context, void **thread, const amps_burst *burst) noexcept
+        void (*lost)(void *context, void **thread, const amps_failure *failure) noexcept
         void (*disconnected)(void *context, void **thread, const amps_failure *failure) noexcept
         void (*ends)(void *context, void **thread) noexcept
         void (*release)(void *context) noexcept
@@ -180,6 +181,7 @@ cdef extern from "amps.h" nogil:
     amps_status amps_client_add_route(amps_client *client, amps_slice id, void *handler,
                                       amps_stream *stream, uint32_t ack_types)
     bint amps_client_remove_route(amps_client *client, amps_slice id)
+    bint amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream)
     void amps_client_remove_routes(amps_client *client, amps_status why)
     void amps_client_want_last_chance(amps_client *client, bint wanted)
 

@@ -104,7 +104,7 @@ cdef class MessageStream:
             return
         if not self.is_over:
             self.is_over = True
-            self.client.drop_subscription(self.sub_id)
+            self.client.drop_subscription(self.sub_id, self.core)
         amps_stream_close(self.core)
 
     cdef amps_status wait(self, amps_message *view, void **apart) except *:

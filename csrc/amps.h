@@ -264,8 +264,10 @@ bool  amps_route_is_live(const amps_route *route); /* false: unsubscribed meanwh
 typedef struct amps_events {
     void (*begins)(void *context, void **thread); /* the first thing on a receive thread */
     void (*deliver)(void *context, void **thread, const amps_burst *burst);
-    /* The connection is gone (failure->status AMPS_CLOSED: by our own wish). Nothing of it is left
-     * but this thread; the client may be connected again from here. */
+    /* The connection is lost (failure->status AMPS_CLOSED: by our own wish). Who waits for it is
+     * told, and the client may be opened again, only when `lost` has returned; `disconnected` comes
+     * right after that and may open it itself. */
+    void (*lost)(void *context, void **thread, const amps_failure *failure);
     void (*disconnected)(void *context, void **thread, const amps_failure *failure);
     void (*ends)(void *context, void **thread); /* the last thing on a receive thread */
     void (*release)(void *context);             /* nobody will use context again */
@@ -335,7 +337,9 @@ amps_status amps_client_send_soon(amps_client *client, const amps_header *header
 amps_status amps_client_add_route(amps_client *client, amps_slice id, void *handler,
                                   amps_stream *stream, uint32_t ack_types);
 bool        amps_client_remove_route(amps_client *client, amps_slice id);
-void        amps_client_remove_routes(amps_client *client, amps_status why); /* all; ends streams */
+/* The same, but only if it is still the route of that stream. */
+bool amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream);
+void amps_client_remove_routes(amps_client *client, amps_status why); /* all; ends streams */
 
 /* Messages without a route are delivered (with route NULL) only while someone wants them. */
 void amps_client_want_last_chance(amps_client *client, bool wanted);

@@ -18,7 +18,7 @@
 /* ---- Limits: every one has its name, its unit, and one place -------------------------------- */
 
 #define AMPS_FRAME_PREFIX_SIZE   4u
-#define AMPS_FRAME_SIZE_MAX      ((size_t)256 << 20) /* a larger claim is a broken or hostile peer */
+#define AMPS_FRAME_SIZE_MAX      ((size_t)256 << 20) /* a larger claim is broken or hostile */
 #define AMPS_SEND_FRAME_SIZE_MAX ((size_t)UINT32_MAX)
 
 static inline uint32_t amps_load_u32(const char *at)

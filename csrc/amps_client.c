@@ -183,6 +183,21 @@ static void explain(const amps_writer *writer, amps_failure *failure)
     }
 }
 
+/* Nothing is left of the connection: who waits for it hears so. */
+static void let_go(amps_client *client)
+{
+    amps_mutex_lock(&client->lock);
+    client->reader = NULL;
+    for (amps_waiter *waiter = client->waiters; waiter != NULL; waiter = waiter->next) {
+        if (!waiter->done) {
+            waiter->done = true;
+            waiter->status = client->state;
+        }
+    }
+    amps_cond_broadcast(&client->changed);
+    amps_mutex_unlock(&client->lock);
+}
+
 static void on_ended(void *context, amps_reader *reader, amps_failure *failure, void **thread)
 {
     amps_client *client = context;
@@ -196,15 +211,9 @@ static void on_ended(void *context, amps_reader *reader, amps_failure *failure, 
     amps_mutex_lock(&client->lock);
     client->fd = -1;
     client->state = failure->status == AMPS_CLOSED ? AMPS_CLOSED : AMPS_DISCONNECTED;
-    client->reader = NULL;
-    for (amps_waiter *waiter = client->waiters; waiter != NULL; waiter = waiter->next) {
-        if (!waiter->done) {
-            waiter->done = true;
-            waiter->status = client->state;
-        }
-    }
-    amps_cond_broadcast(&client->changed);
     amps_mutex_unlock(&client->lock);
+    client->events.lost(client->events_context, thread, failure);
+    let_go(client);
     client->events.disconnected(client->events_context, thread, failure);
 }
 
@@ -485,6 +494,12 @@ amps_status amps_client_add_route(amps_client *client, amps_slice id, void *hand
 bool amps_client_remove_route(amps_client *client, amps_slice id)
 {
     return !amps_client_is_inherited(client) && amps_routes_remove(&client->routes, id);
+}
+
+bool amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream)
+{
+    return !amps_client_is_inherited(client) &&
+           amps_routes_remove_stream(&client->routes, id, stream);
 }
 
 void amps_client_remove_routes(amps_client *client, amps_status why)

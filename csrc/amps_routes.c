@@ -130,14 +130,15 @@ static amps_route *unlink_route(amps_routes *routes, amps_route **link)
     return route;
 }
 
-bool amps_routes_remove(amps_routes *routes, amps_slice id)
+/* `only`: unless NULL, the route must be that stream's. */
+static bool remove_route(amps_routes *routes, amps_slice id, const amps_stream *only)
 {
     amps_route *unused = NULL;
     bool        found = false;
     amps_mutex_lock(&routes->lock);
     if (routes->bucket_count > 0) {
         amps_route **link = link_to(routes, id, hash_of(id));
-        found = *link != NULL;
+        found = *link != NULL && (only == NULL || (*link)->stream == only);
         if (found) {
             unused = unlink_route(routes, link);
         }
@@ -145,6 +146,16 @@ bool amps_routes_remove(amps_routes *routes, amps_slice id)
     amps_mutex_unlock(&routes->lock);
     free_chain(unused);
     return found;
+}
+
+bool amps_routes_remove(amps_routes *routes, amps_slice id)
+{
+    return remove_route(routes, id, NULL);
+}
+
+bool amps_routes_remove_stream(amps_routes *routes, amps_slice id, const amps_stream *stream)
+{
+    return remove_route(routes, id, stream);
 }
 
 void amps_routes_remove_all(amps_routes *routes, amps_status why)

@@ -38,6 +38,8 @@ void amps_routes_fini(amps_routes *routes); /* nobody is inside */
 amps_status amps_routes_add(amps_routes *routes, amps_slice id, void *handler, amps_stream *stream,
                             uint32_t ack_types); /* AMPS_ID_IN_USE, AMPS_NO_MEMORY */
 bool        amps_routes_remove(amps_routes *routes, amps_slice id);
+/* The same, but only if it is still the route of that stream. */
+bool amps_routes_remove_stream(amps_routes *routes, amps_slice id, const amps_stream *stream);
 /* All of them; their streams end for the reason given. */
 void amps_routes_remove_all(amps_routes *routes, amps_status why);
 

@@ -15,12 +15,21 @@ void amps_send_buffer_fini(amps_send_buffer *buffer)
     amps_buffer_fini(&buffer->front);
 }
 
+/* A front that held a rest may have grown past its maximum: it starts anew. */
+static void forget_rest(amps_send_buffer *buffer)
+{
+    if (buffer->front_is_rest) {
+        amps_buffer_fini(&buffer->front);
+        buffer->front_is_rest = false;
+    }
+}
+
 void amps_send_buffer_clear(amps_send_buffer *buffer)
 {
     buffer->back.size = 0;
     buffer->front.size = 0;
     buffer->front_sent = 0;
-    buffer->front_is_rest = false;
+    forget_rest(buffer);
     buffer->last_send_end = 0;
     buffer->run = 0;
 }
@@ -55,7 +64,7 @@ amps_slice amps_send_buffer_take(amps_send_buffer *buffer)
     if (buffer->front_sent == buffer->front.size) {
         buffer->front.size = 0;
         buffer->front_sent = 0;
-        buffer->front_is_rest = false;
+        forget_rest(buffer);
         amps_buffer_swap(&buffer->front, &buffer->back);
     }
     return (amps_slice){buffer->front.at + buffer->front_sent,

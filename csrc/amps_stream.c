@@ -34,6 +34,7 @@ struct amps_stream {
     amps_cond      room; /* the receive thread waits */
     atomic_uint    refs;
     atomic_bool    closed;
+    atomic_bool    forgets; /* closed or ended: what comes is forgotten */
     _Atomic size_t depth_max;
     block         *spare;       /* lock */
     uint64_t       published;   /* lock: how many the taker may take in all */
@@ -149,7 +150,7 @@ static size_t step_of(size_t bytes, bool apart)
 
 amps_status amps_stream_put(amps_stream *stream, const amps_message *message)
 {
-    if (atomic_load_explicit(&stream->closed, memory_order_relaxed)) {
+    if (atomic_load_explicit(&stream->forgets, memory_order_relaxed)) {
         return AMPS_OK;
     }
     size_t bytes = size_of(message);
@@ -210,7 +211,8 @@ size_t amps_stream_depth(const amps_stream *stream)
 bool amps_stream_is_full(const amps_stream *stream)
 {
     size_t depth_max = atomic_load_explicit(&stream->depth_max, memory_order_relaxed);
-    return depth_max > 0 && amps_stream_depth(stream) >= depth_max && !atomic_load(&stream->closed);
+    return depth_max > 0 && amps_stream_depth(stream) >= depth_max &&
+           !atomic_load(&stream->forgets);
 }
 
 bool amps_stream_wait_room(amps_stream *stream, uint64_t deadline)
@@ -368,7 +370,9 @@ void amps_stream_end(amps_stream *stream, amps_status why)
     if (stream->ended == AMPS_OK) {
         stream->ended = why;
     }
+    atomic_store(&stream->forgets, true);
     amps_cond_broadcast(&stream->news);
+    amps_cond_broadcast(&stream->room);
     amps_mutex_unlock(&stream->lock);
 }
 
@@ -376,6 +380,7 @@ void amps_stream_close(amps_stream *stream)
 {
     amps_mutex_lock(&stream->lock);
     atomic_store(&stream->closed, true);
+    atomic_store(&stream->forgets, true);
     amps_cond_broadcast(&stream->news);
     amps_cond_broadcast(&stream->room);
     amps_mutex_unlock(&stream->lock);

@@ -209,7 +209,7 @@ amps_status amps_writer_open(amps_writer *writer, int fd)
     atomic_store(&writer->reader_waits, false);
     amps_status status = amps_thread_start("amps-writer", writer_main, writer);
     writer->running = status == AMPS_OK;
-    writer->refuse = status;
+    writer->refuse = status == AMPS_OK ? AMPS_OK : AMPS_DISCONNECTED;
     amps_mutex_unlock(&writer->lock);
     return status;
 }
@@ -346,8 +346,8 @@ void amps_writer_send_due(amps_writer *writer)
     amps_send_buffer_went_at_once(&writer->buffer, writer->send_began, ended);
     if (status == AMPS_DISCONNECTED) {
         mark_broken(writer, status, error);
-    } else if (!amps_send_buffer_is_empty(&writer->buffer)) {
-        wake_thread(writer);
+    } else if (!amps_send_buffer_is_empty(&writer->buffer) || writer->refuse != AMPS_OK) {
+        wake_thread(writer); /* for the rest, or to finish */
     }
     tell_waiting(writer);
     amps_mutex_unlock(&writer->lock);

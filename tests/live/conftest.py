@@ -1,0 +1,115 @@
+"""A fresh server for each test, clients that are closed after it, and a look for what is left."""
+
+import pathlib
+import queue
+
+import pytest
+
+import AMPS
+from amps_sandbox import Sandbox
+
+from .scripted_peer import PATIENCE_S, ScriptedPeer, wait_until
+
+TEST_S_MAX = 60  # a test that hangs ends here, with the stacks of all threads
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if pathlib.Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(TEST_S_MAX))
+
+
+@pytest.fixture
+def sandbox():
+    """A started sandbox that nobody else uses."""
+    with Sandbox() as server:
+        yield server
+
+
+@pytest.fixture
+def peer():
+    """Makes scripted peers: peer(logon=hang_up) answers that verb so, and the others politely."""
+    made = []
+
+    def make(**answers):
+        made.append(ScriptedPeer(**answers))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture
+def new_client():
+    """Makes clients that are closed after the test."""
+    made = []
+
+    def make(name="tester", **options):
+        made.append(AMPS.Client(name, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def log_on(new_client):
+    """Makes clients that are logged on to a sandbox or peer."""
+
+    def make(server, name="tester", **options):
+        client = new_client(name, **options)
+        client.connect(server.uri("json"))
+        client.logon(5000)
+        return client
+
+    return make
+
+
+class Inbox:
+    """A handler that keeps what it is given, for a test that waits for it."""
+
+    def __init__(self):
+        self._queue = queue.Queue()
+
+    def __call__(self, message):
+        self._queue.put(message)
+
+    def get(self):
+        return self._queue.get(timeout=PATIENCE_S)
+
+    def bodies(self, count):
+        return [self.get().get_data() for _ in range(count)]
+
+    def is_empty(self):
+        return self._queue.empty()
+
+
+@pytest.fixture
+def inbox():
+    return Inbox()
+
+
+@pytest.fixture
+def inboxes():
+    """Makes inboxes."""
+    return Inbox
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    """After each test, and the end of its clients, none of the core's threads is left."""
+    yield
+    wait_until(lambda: not core_threads(), f"the end of the core's threads, not {core_threads()}")
+
+
+def core_threads():
+    """The names of this process's threads that the core made."""
+    names = []
+    for task in pathlib.Path("/proc/self/task").iterdir():
+        try:
+            names.append((task / "comm").read_text().strip())
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while we looked
+    return [name for name in names if name.startswith("amps-")]
