@@ -1,17 +1,10 @@
 # client.pxi: Client, the commands a program gives.
 
-cdef amps_slice PUBLISH = literal("publish")
-cdef amps_slice DELTA_PUBLISH = literal("delta_publish")
-
 cdef enum:
     HASH_DIGITS_MAX = 20  # of a number of 64 bits
 
-# Bits of Message.AckType, for publish_flush.
-cdef dict _FLUSH_ACKS = {AMPS_ACK_PROCESSED: b"processed", AMPS_ACK_PERSISTED: b"persisted",
-                         AMPS_ACK_COMPLETED: b"completed"}
 
-
-cdef class Client(Asking):
+cdef class Client(Publishing):
     """One connection to an AMPS server: connect, log on, publish, subscribe.
 
     `name` identifies this client to the server: keep it unique, and for a publisher the same from
@@ -142,77 +135,6 @@ cdef class Client(Asking):
     def get_logon_correlation_data(self):
         """The text set for the logon, or None."""
         return self.logon_correlation
-
-    # ---- Publishing
-    # -------------------------------------------------------------------------------
-
-    def publish(self, topic, data, expiration=None, correlation_id=None, sow_key=None):
-        """Publishes `data` (str, bytes or any buffer) to `topic` and returns 0.
-
-        Does not wait for the server: the message is handed to the network, or put into the send
-        buffer and handed over within a fraction of a millisecond; a full buffer makes this wait.
-        `expiration` is the record's lifetime in seconds. Raises `DisconnectedException`,
-        `LogonRequiredException`, `InvalidTopicException` for an empty topic.
-        """
-        return self.send_publish(PUBLISH, topic, data, expiration, correlation_id, sow_key)
-
-    def delta_publish(self, topic, data, expiration=None):
-        """Publishes the changed fields of a record; the rest as `publish`."""
-        return self.send_publish(DELTA_PUBLISH, topic, data, expiration, None, None)
-
-    cdef object send_publish(self, amps_slice verb, object topic, object data, object expiration,
-                             object correlation_id, object sow_key):
-        cdef amps_header header
-        cdef amps_slice body
-        cdef c_bool due
-        cdef amps_status status
-        cdef object kept_topic, kept_data, kept
-        if not self.logged_on:
-            self.check_logged_on("publish")
-        header.present = 0
-        set_field(&header, AMPS_FIELD_COMMAND, verb)
-        kept_topic = put_text(&header, AMPS_FIELD_TOPIC, topic)
-        if not has_field(&header, AMPS_FIELD_TOPIC):
-            raise _exceptions.InvalidTopicException("publish needs a topic, and it is empty")
-        if expiration is not None or correlation_id is not None or sow_key is not None:
-            kept = (put_number(&header, AMPS_FIELD_EXPIRATION, expiration, 0xFFFFFFFF),
-                    put_text(&header, AMPS_FIELD_CORRELATION_ID, correlation_id),
-                    put_text(&header, AMPS_FIELD_SOW_KEY, sow_key))
-        if type(data) is str and PyUnicode_IS_COMPACT_ASCII(data):
-            body = amps_slice(<const char *>PyUnicode_DATA(data), PyUnicode_GET_LENGTH(data))
-        elif type(data) is bytes:
-            body = amps_slice(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-        else:
-            kept_data = Body()
-            (<Body>kept_data).borrow(data)
-            body = (<Body>kept_data).bytes
-        status = amps_client_try_send(self.core, &header, body, True, &due)
-        if status != AMPS_OK:
-            self.send_patiently(&header, body, True, status)
-        elif due:
-            with nogil:
-                amps_client_send_due(self.core)
-        return 0
-
-    def publish_flush(self, timeout=0, ack_type=AMPS_ACK_PROCESSED):
-        """Waits until the server has processed (or persisted, by `ack_type`) what was published.
-
-        `ack_type` is a number of `Message.AckType`. Raises `TimedOutException` after `timeout`
-        milliseconds, `DisconnectedException` when not connected or cut off meanwhile.
-        """
-        cdef amps_header header
-        self.check_connected("publish_flush")
-        if ack_type not in _FLUSH_ACKS:
-            raise _exceptions.UsageException(
-                "publish_flush waits for a processed (4), persisted (8) or completed (16) ack, "
-                f"not {ack_type!r}")
-        header.present = 0
-        self.ask(&header, "flush", self.next_id(), _FLUSH_ACKS[ack_type], ack_type,
-                 milliseconds(timeout), None)
-
-    def flush(self, timeout=0):
-        """The same as `publish_flush(timeout)`."""
-        self.publish_flush(timeout)
 
     # ---- Subscribing
     # ------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ include "message.pxi"     # Message
 include "dispatch.pxi"    # C calls Python, here and nowhere else
 include "connection.pxi"  # the life of a connection, and who is told
 include "asking.pxi"      # commands out, acks in
+include "publishing.pxi"  # publishes out
 include "client.pxi"      # Client
 include "stream.pxi"      # MessageStream, iterated without the GIL while it waits
 include "shutdown.pxi"    # the interpreter ends before its clients do

@@ -172,6 +172,9 @@ cdef extern from "amps.h" nogil:
         pass
     amps_status amps_client_try_send(amps_client *client, const amps_header *header,
                                      amps_slice body, bint is_publish, c_bool *due)
+    size_t amps_header_prepare(const amps_header *header, char *out, size_t out_size)
+    amps_status amps_client_try_publish(amps_client *client, amps_slice header, amps_slice body,
+                                        c_bool *due)
     void amps_client_send_due(amps_client *client)
     amps_status amps_client_send(amps_client *client, const amps_header *header, amps_slice body,
                                  bint is_publish, amps_progress *progress, uint32_t wait_ms)

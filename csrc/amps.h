@@ -173,6 +173,9 @@ uint32_t     amps_ack_parse(amps_slice list);      /* "processed, stats" to a ma
 amps_status amps_message_field(const amps_message *message, amps_field field, amps_slice *value,
                                bool *escaped);
 
+/* Writes a header as it goes over the wire, to be sent many times; 0 when it may not fit. */
+size_t amps_header_prepare(const amps_header *header, char *out, size_t out_size);
+
 /* Decodes header escapes into `out`, which holds at least text.size bytes (decoding never grows);
  * returns how many bytes it wrote. An escape that is none stays as it is. */
 size_t amps_text_decode(amps_slice text, char *out);
@@ -322,6 +325,9 @@ typedef struct amps_progress { /* starts as all zeros */
 
 amps_status amps_client_try_send(amps_client *client, const amps_header *header, amps_slice body,
                                  bool is_publish, bool *due);
+/* The same for a publish whose header was prepared by amps_header_prepare. */
+amps_status amps_client_try_publish(amps_client *client, amps_slice header, amps_slice body,
+                                    bool *due);
 void        amps_client_send_due(amps_client *client);
 amps_status amps_client_send(amps_client *client, const amps_header *header, amps_slice body,
                              bool is_publish, amps_progress *progress, uint32_t wait_ms);

@@ -383,6 +383,27 @@ amps_status amps_client_try_send(amps_client *client, const amps_header *header,
     return status == AMPS_TOO_LARGE ? AMPS_AGAIN : status; /* the large go the long way */
 }
 
+amps_status amps_client_try_publish(amps_client *client, amps_slice header, amps_slice body,
+                                    bool *due)
+{
+    const size_t size = AMPS_FRAME_PREFIX_SIZE + header.size + body.size;
+    char        *at;
+    amps_status  status = AMPS_FORKED;
+    *due = false;
+    if (AMPS_LIKELY(!amps_client_is_inherited(client))) {
+        status = amps_writer_try_begin(&client->writer, size, &at);
+    }
+    if (AMPS_LIKELY(status == AMPS_OK)) {
+        amps_frame_seal(at, size - AMPS_FRAME_PREFIX_SIZE);
+        memcpy(at + AMPS_FRAME_PREFIX_SIZE, header.at, header.size);
+        if (body.size > 0) {
+            memcpy(at + AMPS_FRAME_PREFIX_SIZE + header.size, body.at, body.size);
+        }
+        *due = amps_writer_commit(&client->writer, size, false);
+    }
+    return status == AMPS_TOO_LARGE ? AMPS_AGAIN : status;
+}
+
 void amps_client_send_due(amps_client *client) { amps_writer_send_due(&client->writer); }
 
 amps_status amps_client_send_soon(amps_client *client, const amps_header *header)

@@ -286,6 +286,11 @@ static char *write_field(char *out, amps_field field, amps_slice value)
     return out;
 }
 
+size_t amps_header_prepare(const amps_header *header, char *out, size_t out_size)
+{
+    return amps_header_size_max(header) <= out_size ? amps_header_write(header, out) : 0;
+}
+
 size_t amps_header_write(const amps_header *header, char *out)
 {
     char *at = out;

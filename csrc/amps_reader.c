@@ -10,6 +10,7 @@
 #include "amps_socket.h"
 
 #define ROUTE_CACHE_ID_MAX 64u
+#define KNOWN_HEADER_MAX   128u
 
 struct amps_reader {
     amps_reader_setup setup;
@@ -29,6 +30,12 @@ struct amps_reader {
     size_t      cached_size;
     unsigned    cached_at; /* the table's change count then */
     amps_route *cached;
+
+    char        known[KNOWN_HEADER_MAX]; /* the last header that led to one route only */
+    size_t      known_size;              /* 0: there is none */
+    size_t      known_id_at, known_id_size;
+    unsigned    known_at; /* the table's change count then */
+    amps_route *known_route;
 };
 
 /* ---- Handing over --------------------------------------------------------------------------- */
@@ -160,6 +167,37 @@ static bool next_id(amps_slice *list, amps_slice *id)
     return true;
 }
 
+static void remember(amps_reader *reader, amps_route *route, const amps_message *message)
+{
+    if (message->header.size <= KNOWN_HEADER_MAX) {
+        memcpy(reader->known, message->header.at, message->header.size);
+        reader->known_size = message->header.size;
+        reader->known_id_at = (size_t)(message->sub_id.at - message->header.at);
+        reader->known_id_size = message->sub_id.size;
+        reader->known_at = atomic_load(&reader->setup.routes->changes);
+        reader->known_route = route;
+    }
+}
+
+/* The messages of one subscription often have the very same header: then all is known already. */
+static bool is_known(const amps_reader *reader, amps_slice payload)
+{
+    return reader->known_size > 0 && payload.size >= reader->known_size &&
+           memcmp(payload.at, reader->known, reader->known_size) == 0 &&
+           reader->known_at ==
+               atomic_load_explicit(&reader->setup.routes->changes, memory_order_acquire);
+}
+
+static amps_status route_known(amps_reader *reader, amps_slice payload)
+{
+    size_t       size = reader->known_size;
+    amps_message message = {.header = {payload.at, size},
+                            .record = {payload.at, 0},
+                            .body = {payload.at + size, payload.size - size},
+                            .sub_id = {payload.at + reader->known_id_at, reader->known_id_size}};
+    return hand_to(reader, reader->known_route, &message);
+}
+
 /* A publish or oof goes to every id it lists, each time showing just that one. */
 static amps_status route_by_subscription(amps_reader *reader, const amps_header *header,
                                          amps_message *message)
@@ -167,6 +205,7 @@ static amps_status route_by_subscription(amps_reader *reader, const amps_header 
     amps_field field =
         amps_header_has(header, AMPS_FIELD_SUB_IDS) ? AMPS_FIELD_SUB_IDS : AMPS_FIELD_SUB_ID;
     bool taken = false;
+    reader->known_size = 0;
     if (amps_header_has(header, field)) {
         amps_slice list = header->value[field], id;
         bool       escaped = (header->escaped & amps_bit(field)) != 0;
@@ -175,8 +214,11 @@ static amps_status route_by_subscription(amps_reader *reader, const amps_header 
             if (route == NULL) {
                 continue;
             }
-            taken = true;
             message->sub_id = id;
+            if (!taken && list.at == NULL) {
+                remember(reader, route, message);
+            }
+            taken = true;
             amps_status status = hand_to(reader, route, message);
             if (status != AMPS_OK) {
                 return status;
@@ -284,6 +326,9 @@ static amps_status route_frame(amps_reader *reader, amps_slice payload)
 {
     amps_header header;
     size_t      header_size;
+    if (AMPS_LIKELY(is_known(reader, payload))) {
+        return route_known(reader, payload);
+    }
     if (payload.size == 0) { /* legal and meaningless */
         return AMPS_OK;
     }

@@ -105,6 +105,8 @@ bool amps_send_buffer_goes_at_once(const amps_send_buffer *buffer, uint64_t now)
     return !(close && buffer->run >= AMPS_BURST_RUN);
 }
 
+void amps_send_buffer_was_answered(amps_send_buffer *buffer) { buffer->run = 0; }
+
 void amps_send_buffer_went_at_once(amps_send_buffer *buffer, uint64_t began, uint64_t ended)
 {
     bool close = began - buffer->last_send_end < AMPS_BURST_GAP_NS;

@@ -50,6 +50,8 @@ amps_status amps_send_buffer_put_rest(amps_send_buffer *buffer, amps_slice first
 
 /* May the publisher whose frame just arrived in an otherwise empty buffer send it itself? */
 bool amps_send_buffer_goes_at_once(const amps_send_buffer *buffer, uint64_t now);
+/* Something was received since: question and answer, however quick, are no burst. */
+void amps_send_buffer_was_answered(amps_send_buffer *buffer);
 void amps_send_buffer_went_at_once(amps_send_buffer *buffer, uint64_t began, uint64_t ended);
 
 /* How many publishes have not wholly left. A frame that was cut counts. */

@@ -320,6 +320,9 @@ bool amps_writer_commit(amps_writer *writer, size_t size, bool urgent)
         }
     } else if (!writer->sending) {
         writer->send_began = amps_clock_now();
+        if (atomic_load(&writer->last_received) > writer->buffer.last_send_end) {
+            amps_send_buffer_was_answered(&writer->buffer);
+        }
         due = urgent || amps_send_buffer_goes_at_once(&writer->buffer, writer->send_began);
         writer->sending = due;
         if (!due) {
@@ -346,8 +349,9 @@ void amps_writer_send_due(amps_writer *writer)
     amps_send_buffer_went_at_once(&writer->buffer, writer->send_began, ended);
     if (status == AMPS_DISCONNECTED) {
         mark_broken(writer, status, error);
-    } else if (!amps_send_buffer_is_empty(&writer->buffer) || writer->refuse != AMPS_OK) {
-        wake_thread(writer); /* for the rest, or to finish */
+    } else if (!amps_send_buffer_is_empty(&writer->buffer) || writer->awake ||
+               writer->refuse != AMPS_OK) {
+        wake_thread(writer); /* it may have looked meanwhile and left the sending to us */
     }
     tell_waiting(writer);
     amps_mutex_unlock(&writer->lock);

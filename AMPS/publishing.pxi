@@ -1,0 +1,107 @@
+# publishing.pxi: publishes out, at the rate of the network.
+
+cdef amps_slice PUBLISH = literal("publish")
+cdef amps_slice DELTA_PUBLISH = literal("delta_publish")
+
+cdef enum:
+    EXPIRATION_MAX_S = 0xFFFFFFFF
+    PREPARED_SIZE = 256  # of a publish header that is kept for the next publish
+
+# Bits of Message.AckType, for publish_flush.
+cdef dict _FLUSH_ACKS = {AMPS_ACK_PROCESSED: b"processed", AMPS_ACK_PERSISTED: b"persisted",
+                         AMPS_ACK_COMPLETED: b"completed"}
+
+
+cdef class Publishing(Asking):
+    """A connection that is published on."""
+
+    cdef object prepared_topic  # the very object that the header kept is for
+    cdef size_t prepared_size   # 0: no header is kept
+    cdef char prepared[PREPARED_SIZE]
+
+
+    def publish(self, topic, data, expiration=None, correlation_id=None, sow_key=None):
+        """Publishes `data` (str, bytes or any buffer) to `topic` and returns 0.
+
+        Does not wait for the server: the message is handed to the network, or put into the send
+        buffer and handed over within a fraction of a millisecond; a full buffer makes this wait.
+        `expiration` is the record's lifetime in seconds. Raises `DisconnectedException`,
+        `LogonRequiredException`, `InvalidTopicException` for an empty topic.
+        """
+        return self.send_publish(PUBLISH, topic, data, expiration, correlation_id, sow_key)
+
+    def delta_publish(self, topic, data, expiration=None):
+        """Publishes the changed fields of a record; the rest as `publish`."""
+        return self.send_publish(DELTA_PUBLISH, topic, data, expiration, None, None)
+
+    cdef object send_publish(self, amps_slice verb, object topic, object data, object expiration,
+                             object correlation_id, object sow_key):
+        cdef amps_header header
+        cdef amps_slice body, prepared
+        cdef c_bool due
+        cdef amps_status status = AMPS_AGAIN
+        cdef object kept_data, kept
+        if not self.logged_on:
+            self.check_logged_on("publish")
+        if type(data) is str and PyUnicode_IS_COMPACT_ASCII(data):
+            body = amps_slice(<const char *>PyUnicode_DATA(data), PyUnicode_GET_LENGTH(data))
+        elif type(data) is bytes:
+            body = amps_slice(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        else:
+            kept_data = Body()
+            (<Body>kept_data).borrow(data)
+            body = (<Body>kept_data).bytes
+        cdef bint plain = expiration is None and correlation_id is None and sow_key is None
+        if plain and self.prepared_size > 0 and topic is self.prepared_topic \
+                and verb.at == PUBLISH.at:
+            prepared = amps_slice(<const char *>self.prepared, self.prepared_size)
+            status = amps_client_try_publish(self.core, prepared, body, &due)
+        if status == AMPS_AGAIN:
+            kept = self.publish_header(&header, verb, topic, expiration, correlation_id, sow_key)
+            status = amps_client_try_send(self.core, &header, body, True, &due)
+            if plain and verb.at == PUBLISH.at:
+                self.prepare(&header, topic)
+        if status != AMPS_OK:
+            self.send_patiently(&header, body, True, status)
+        elif due:
+            with nogil:
+                amps_client_send_due(self.core)
+        return 0
+
+    cdef object publish_header(self, amps_header *header, amps_slice verb, object topic,
+                               object expiration, object correlation_id, object sow_key):
+        """Fills in the header of a publish; returns what to keep."""
+        header.present = 0
+        set_field(header, AMPS_FIELD_COMMAND, verb)
+        kept = (put_text(header, AMPS_FIELD_TOPIC, topic),
+                put_number(header, AMPS_FIELD_EXPIRATION, expiration, EXPIRATION_MAX_S),
+                put_text(header, AMPS_FIELD_CORRELATION_ID, correlation_id),
+                put_text(header, AMPS_FIELD_SOW_KEY, sow_key))
+        if not has_field(header, AMPS_FIELD_TOPIC):
+            raise _exceptions.InvalidTopicException("publish needs a topic, and it is empty")
+        return kept
+
+    cdef void prepare(self, const amps_header *header, object topic) noexcept:
+        """Keeps the header of a plain publish: the next one is often to the very same topic."""
+        self.prepared_topic = topic  # held, so that no other object can pass for it
+        self.prepared_size = amps_header_prepare(header, self.prepared, PREPARED_SIZE)
+
+    def publish_flush(self, timeout=0, ack_type=AMPS_ACK_PROCESSED):
+        """Waits until the server has processed (or persisted, by `ack_type`) what was published.
+
+        `ack_type` is a number of `Message.AckType`. Raises `TimedOutException` after `timeout`
+        milliseconds, `DisconnectedException` when not connected or cut off meanwhile.
+        """
+        cdef amps_header header
+        self.check_connected("publish_flush")
+        if ack_type not in _FLUSH_ACKS:
+            raise _exceptions.UsageException(
+                "publish_flush waits for a processed (4), persisted (8) or completed (16) ack, "
+                f"not {ack_type!r}")
+        header.present = 0
+        self.ask(&header, "flush", self.next_id(), _FLUSH_ACKS[ack_type], ack_type,
+                 milliseconds(timeout), None)
+
+    def flush(self, timeout=0):
+        """The same as `publish_flush(timeout)`."""
+        self.publish_flush(timeout)
