@@ -183,11 +183,9 @@ static void explain(const amps_writer *writer, amps_failure *failure)
     }
 }
 
-/* Nothing is left of the connection: who waits for it hears so. */
-static void let_go(amps_client *client)
+/* Nobody will answer any more: all who wait for acks hear so. The lock is held. */
+static void end_waits(amps_client *client)
 {
-    amps_mutex_lock(&client->lock);
-    client->reader = NULL;
     for (amps_waiter *waiter = client->waiters; waiter != NULL; waiter = waiter->next) {
         if (!waiter->done) {
             waiter->done = true;
@@ -195,6 +193,14 @@ static void let_go(amps_client *client)
         }
     }
     amps_cond_broadcast(&client->changed);
+}
+
+/* Nothing is left of the connection: it may be opened again. */
+static void let_go(amps_client *client)
+{
+    amps_mutex_lock(&client->lock);
+    client->reader = NULL;
+    end_waits(client);
     amps_mutex_unlock(&client->lock);
 }
 
@@ -305,9 +311,11 @@ void amps_client_close(amps_client *client)
     if (open) {
         client->state = AMPS_CLOSED;
         amps_reader_hush(client->reader);
+        end_waits(client);
     }
     amps_mutex_unlock(&client->lock);
-    if (open) {
+    if (open) { /* who waits is told now; the last bytes may take a while to leave */
+        amps_routes_remove_all(&client->routes, AMPS_CLOSED);
         amps_writer_finish(&client->writer, AMPS_CLOSED);
     }
 }

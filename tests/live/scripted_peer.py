@@ -1,4 +1,4 @@
-"""A peer that says exactly the bytes a test wants, and does to a connection what no server should."""
+"""A peer that says exactly the bytes a test wants, and does what no server should."""
 
 import contextlib
 import json

@@ -100,7 +100,7 @@ def test_a_number_that_does_not_fit_its_field_is_absent(stream):
         b'{"c":"p","t":"t","sids":"s","x":1}',
         b'{"c":p,"t":t,"sids":s,"x":1}',
         b'{"c":"p","t":"t","sids":"s","x":"\\u0031"}',
-        b'{"new":"}{","n":[1,{"x":"2"}],"o2":{"x":"3"},"z":null,"c":"p","t":"t","sids":"s","x":"1"}',
+        b'{"new":"}{","n":[{"x":"2"}],"o2":{"x":"3"},"z":null,"c":"p","t":"t","sids":"s","x":"1"}',
     ],
 )
 def test_a_header_may_be_written_in_many_ways(stream, header):
@@ -156,16 +156,16 @@ def test_frames_may_come_byte_by_byte_or_all_at_once(stream):
 
 
 def test_an_answer_split_at_every_byte_is_still_the_answer(peer, log_on):
-    cut = 0
+    cuts = iter(range(1, 70))
 
     def answer(server, seen):
-        data = ack(seen)
+        data, cut = ack(seen), next(cuts)
         server.send(data[:cut])
         server.wait_taken()
         server.send(data[cut:])
 
     client = log_on(peer(flush=answer))
-    for cut in range(70):
+    for _ in range(1, 70):
         client.publish_flush(5000)
 
 

@@ -217,6 +217,7 @@ def test_no_bytes_at_all_bring_the_client_down(peer, watched):
         server.send(garbled(random.Random(seed)))
         server.hang_up()
         server.wait_gone(seed + 2)
+    client.close()
     while not told.empty():
         error = told.get()
         expected = (AMPS.StreamException, AMPS.DisconnectedException, AMPS.ConnectionException)

@@ -103,6 +103,7 @@ def test_leaving_a_loop_and_forgetting_the_stream_unsubscribes(sandbox, log_on):
     def first_of_all():
         for message in client.subscribe("t"):
             return message
+        return None
 
     threading.Timer(0.05, client.publish, ("t", "x")).start()
     assert first_of_all().get_data() == "x"
