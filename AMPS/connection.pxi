@@ -141,6 +141,9 @@ cdef class Connection:
         if status != AMPS_OK:
             raise status_error(status, f"connecting to {self.masked_uri}")
         self.was_open = True
+        if self.abort_dial:  # closed between dialing and here
+            self.shut(False)
+            self.check_dialing(parsed)
         self.tell_state(_ConnectionStateListener.Connected)
         return 0
 
@@ -181,6 +184,7 @@ cdef class Connection:
         self.was_open = False
         self.logged_on = False
         amps_client_close(self.core)
+        amps_client_remove_routes(self.core, AMPS_CLOSED)  # streams end now
         self.wait_closed()
         if was_open:
             self.tell_state(_ConnectionStateListener.Disconnected)

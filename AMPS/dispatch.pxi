@@ -71,7 +71,7 @@ cdef void tell_lost(void *context, const amps_failure *failure) noexcept:
 
 
 cdef void tell_disconnected(void *context) noexcept:
-    """Calls the disconnect handler, not as a handler: it may wait, its thread serves no connection."""
+    """Calls the disconnect handler. It may wait: its thread serves no connection any more."""
     cdef Connection client = client_behind(context)
     if client is not None and client.disconnect_handler is not None:
         try:

@@ -144,9 +144,13 @@ static bool on_ack(void *context, const amps_header *header, const amps_message 
         !amps_header_has(header, AMPS_FIELD_ACK_TYPE)) {
         return false;
     }
-    amps_slice id = header->value[AMPS_FIELD_COMMAND_ID];
-    uint32_t   type = amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE]);
-    bool       failed = amps_header_has(header, AMPS_FIELD_STATUS) &&
+    char       decoded[AMPS_ID_SIZE_MAX];
+    amps_slice id;
+    if (amps_header_text(header, AMPS_FIELD_COMMAND_ID, decoded, sizeof decoded, &id) != AMPS_OK) {
+        return false;
+    }
+    uint32_t type = amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE]);
+    bool     failed = amps_header_has(header, AMPS_FIELD_STATUS) &&
                   amps_slice_equal(header->value[AMPS_FIELD_STATUS], amps_slice_of("failure"));
     amps_mutex_lock(&client->lock);
     for (amps_waiter *waiter = client->waiters; waiter != NULL; waiter = waiter->next) {
@@ -314,8 +318,7 @@ void amps_client_close(amps_client *client)
         end_waits(client);
     }
     amps_mutex_unlock(&client->lock);
-    if (open) { /* who waits is told now; the last bytes may take a while to leave */
-        amps_routes_remove_all(&client->routes, AMPS_CLOSED);
+    if (open) { /* who waits has been told; the last bytes may take a while to leave */
         amps_writer_finish(&client->writer, AMPS_CLOSED);
     }
 }
@@ -485,7 +488,8 @@ amps_status amps_client_send(amps_client *client, const amps_header *header, amp
     amps_status status = AMPS_TOO_LARGE;
     if (progress->prefix == NULL) {
         char *at;
-        status = amps_writer_begin(&client->writer, frame_size_max(header, body), deadline, &at);
+        status = amps_writer_begin_on(&client->writer, &progress->around.connection,
+                                      frame_size_max(header, body), deadline, &at);
         if (status == AMPS_OK &&
             amps_writer_commit(&client->writer, write_frame(at, header, body), !is_publish)) {
             amps_writer_send_due(&client->writer);

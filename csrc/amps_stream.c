@@ -36,6 +36,7 @@ struct amps_stream {
     atomic_bool    closed;
     atomic_bool    forgets; /* closed or ended: what comes is forgotten */
     _Atomic size_t depth_max;
+    unsigned       fork_generation;
     block         *spare;       /* lock */
     uint64_t       published;   /* lock: how many the taker may take in all */
     amps_status    ended;       /* lock: AMPS_OK while it lives */
@@ -66,6 +67,7 @@ amps_stream *amps_stream_new(size_t depth_max)
     amps_cond_init(&stream->news);
     amps_cond_init(&stream->room);
     atomic_init(&stream->refs, 1);
+    stream->fork_generation = amps_fork_generation();
     atomic_init(&stream->depth_max, depth_max);
     return stream;
 }
@@ -352,8 +354,9 @@ static void free_messages(amps_stream *stream)
 
 void amps_stream_drop(amps_stream *stream)
 {
-    if (stream == NULL || atomic_fetch_sub(&stream->refs, 1) > 1) {
-        return;
+    if (stream == NULL || stream->fork_generation != amps_fork_generation() ||
+        atomic_fetch_sub(&stream->refs, 1) > 1) {
+        return; /* in a fork's child its locks may be held by threads that are not here */
     }
     free_messages(stream);
     amps_cond_fini(&stream->room);

@@ -200,6 +200,8 @@ amps_status amps_writer_open(amps_writer *writer, int fd)
     amps_mutex_lock(&writer->lock);
     AMPS_ASSERT(!writer->running && !writer->sending);
     writer->fd = fd;
+    writer->connection++;
+    writer->around = 0; /* who still waits for the one before will notice */
     writer->broken = AMPS_OK;
     writer->error = 0;
     writer->awake = false;
@@ -290,24 +292,42 @@ amps_status amps_writer_begin_soon(amps_writer *writer, size_t size, char **at)
     return status;
 }
 
-amps_status amps_writer_begin(amps_writer *writer, size_t size, uint64_t deadline, char **at)
+/* Is what was begun on a connection still on it? The first look decides which one that is. */
+static bool is_same_connection(const amps_writer *writer, unsigned *connection)
 {
+    if (*connection == 0) {
+        *connection = writer->connection;
+    }
+    return *connection == writer->connection;
+}
+
+amps_status amps_writer_begin_on(amps_writer *writer, unsigned *connection, size_t size,
+                                 uint64_t deadline, char **at)
+{
+    bool        in_time = true;
+    amps_status status = AMPS_AGAIN;
     amps_mutex_lock(&writer->lock);
-    amps_status status = reserve(writer, size, at);
-    while (status == AMPS_AGAIN) {
+    for (;;) {
+        status =
+            is_same_connection(writer, connection) ? reserve(writer, size, at) : AMPS_DISCONNECTED;
+        if (status != AMPS_AGAIN || !in_time) {
+            break;
+        }
         if (!writer->awake || writer->napping) {
             wake_thread(writer);
         }
-        bool in_time = wait_changed(writer, deadline);
-        status = reserve(writer, size, at);
-        if (!in_time && status == AMPS_AGAIN) {
-            break;
-        }
+        in_time = wait_changed(writer, deadline);
     }
     if (status != AMPS_OK) {
         amps_mutex_unlock(&writer->lock);
     }
     return status;
+}
+
+amps_status amps_writer_begin(amps_writer *writer, size_t size, uint64_t deadline, char **at)
+{
+    unsigned connection = 0;
+    return amps_writer_begin_on(writer, &connection, size, deadline, at);
 }
 
 bool amps_writer_commit(amps_writer *writer, size_t size, bool urgent)
@@ -362,11 +382,11 @@ void amps_writer_send_due(amps_writer *writer)
 /* Waits for the right to send with nothing in front. The lock is held. */
 static amps_status acquire_sending(amps_writer *writer, amps_around *progress, uint64_t deadline)
 {
-    if (!progress->queued) {
+    if (!progress->queued && is_same_connection(writer, &progress->connection)) {
         progress->queued = true;
         writer->around++;
     }
-    while (writer->refuse == AMPS_OK) {
+    while (is_same_connection(writer, &progress->connection) && writer->refuse == AMPS_OK) {
         if (!writer->sending && amps_send_buffer_is_empty(&writer->buffer)) {
             writer->sending = true;
             progress->owns = true;
@@ -377,20 +397,19 @@ static amps_status acquire_sending(amps_writer *writer, amps_around *progress, u
             return AMPS_AGAIN;
         }
     }
-    return writer->refuse;
+    bool is_same = is_same_connection(writer, &progress->connection);
+    return is_same ? writer->refuse : AMPS_DISCONNECTED;
 }
 
 static void leave(amps_writer *writer, amps_around *progress)
 {
-    if (progress->owns) {
-        writer->sending = false;
-    }
-    if (progress->queued) {
-        writer->around--;
+    if (is_same_connection(writer, &progress->connection)) {
+        writer->sending = writer->sending && !progress->owns;
+        writer->around -= progress->queued ? 1 : 0;
+        wake_thread(writer);
+        tell_waiting(writer);
     }
     *progress = (amps_around){0};
-    wake_thread(writer);
-    tell_waiting(writer);
 }
 
 static amps_slice after(amps_slice bytes, size_t skip)
@@ -426,16 +445,15 @@ amps_status amps_writer_send_around(amps_writer *writer, amps_slice header, amps
     int error = 0;
     amps_mutex_lock(&writer->lock);
     amps_status status = progress->owns ? AMPS_OK : acquire_sending(writer, progress, deadline);
-    if (status == AMPS_OK && writer->broken == AMPS_OK) {
+    if (status == AMPS_OK) {
         amps_mutex_unlock(&writer->lock);
         status = pour(writer, header, body, progress, deadline, &error);
         amps_mutex_lock(&writer->lock);
-    }
-    if (status == AMPS_DISCONNECTED) {
-        mark_broken(writer, status, error);
-    }
-    if (writer->broken != AMPS_OK) {
-        status = AMPS_DISCONNECTED;
+        if (status == AMPS_DISCONNECTED) {
+            mark_broken(writer, status, error);
+        } else if (writer->broken != AMPS_OK) {
+            status = AMPS_DISCONNECTED;
+        }
     }
     if (status != AMPS_AGAIN) {
         leave(writer, progress);

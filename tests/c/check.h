@@ -38,14 +38,16 @@
 static const char *check_story = "(no story)";
 
 _Noreturn static inline void check_failed(const char *file, int line, const char *what,
-                                          const char *how, const char *instead) {
+                                          const char *how, const char *instead)
+{
     fflush(stdout);
     fprintf(stderr, "%s:%d: in %s: %s %s%s\n", file, line, check_story, what, how, instead);
     abort();
 }
 
 static inline void check_status(const char *file, int line, const char *call, amps_status status,
-                                amps_status expected) {
+                                amps_status expected)
+{
     if (status != expected) {
         fprintf(stderr, "expected: %s\n", amps_status_text(expected));
         check_failed(file, line, call, "says: ", amps_status_text(status));
@@ -53,7 +55,8 @@ static inline void check_status(const char *file, int line, const char *call, am
 }
 
 static inline void check_number(const char *file, int line, const char *what, uint64_t number,
-                                uint64_t expected) {
+                                uint64_t expected)
+{
     if (number != expected) {
         fprintf(stderr, "expected: %llu\n", (unsigned long long)expected);
         char text[32];
@@ -63,7 +66,8 @@ static inline void check_number(const char *file, int line, const char *what, ui
 }
 
 static inline void check_text(const char *file, int line, const char *what, amps_slice slice,
-                              const char *expected) {
+                              const char *expected)
+{
     size_t size = strlen(expected);
     if (slice.size != size || (size != 0 && memcmp(slice.at, expected, size) != 0)) {
         fprintf(stderr, "expected: %s\ncame:     %.*s\n", expected, (int)slice.size,
@@ -74,7 +78,8 @@ static inline void check_text(const char *file, int line, const char *what, amps
 
 /* The same bytes in a heap block of exactly that size, so that a sanitizer or valgrind catches the
  * first byte read past them. Give it back with free(). */
-static inline char *exactly(amps_slice bytes) {
+static inline char *exactly(amps_slice bytes)
+{
     char *tight = malloc(bytes.size != 0 ? bytes.size : 1);
     if (tight == NULL) {
         check_failed(__FILE__, __LINE__, "exactly", "has no memory", "");
@@ -86,7 +91,8 @@ static inline char *exactly(amps_slice bytes) {
 }
 
 /* The same random numbers in every run: a failure can be repeated. */
-static inline uint64_t check_random(uint64_t *state) {
+static inline uint64_t check_random(uint64_t *state)
+{
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;

@@ -7,10 +7,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A frame cut anywhere before its end must ask for no less than it got, and no more than it is. */
-static void check_cuts(amps_slice bytes, size_t frame_size) {
+static void check_cuts(amps_slice bytes, size_t frame_size)
+{
     for (size_t cut = 0; cut < frame_size; cut += cut < 8 ? 1 : 97) {
         amps_slice payload;
-        size_t needed;
+        size_t     needed;
         CHECK_STATUS(
             amps_frame_find((amps_slice){bytes.at, cut}, FRAME_SIZE_MAX, &payload, &needed),
             AMPS_MORE);
@@ -18,10 +19,11 @@ static void check_cuts(amps_slice bytes, size_t frame_size) {
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    amps_slice rest = {(const char *)data, size};
-    amps_slice payload;
-    size_t frame_size;
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    amps_slice  rest = {(const char *)data, size};
+    amps_slice  payload;
+    size_t      frame_size;
     amps_status status;
     while ((status = amps_frame_find(rest, FRAME_SIZE_MAX, &payload, &frame_size)) == AMPS_OK) {
         char prefix[AMPS_FRAME_PREFIX_SIZE];

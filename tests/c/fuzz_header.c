@@ -6,15 +6,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_inside(amps_slice whole, amps_slice part) {
+static void check_inside(amps_slice whole, amps_slice part)
+{
     CHECK(part.at >= whole.at && part.size <= whole.size);
     CHECK((size_t)(part.at - whole.at) <= whole.size - part.size);
 }
 
 /* The decoded text of a field in a block of its own. */
-static amps_slice decoded(const amps_header *header, amps_field field) {
-    size_t size = header->value[field].size;
-    char *scratch = malloc(size + 1);
+static amps_slice decoded(const amps_header *header, amps_field field)
+{
+    size_t     size = header->value[field].size;
+    char      *scratch = malloc(size + 1);
     amps_slice text;
     CHECK(scratch != NULL);
     CHECK_STATUS(amps_header_text(header, field, scratch, size, &text), AMPS_OK);
@@ -25,10 +27,11 @@ static amps_slice decoded(const amps_header *header, amps_field field) {
 
 /* What the writer makes of the decoded fields is read as those fields. The verb is left as it is:
  * `publish` comes back as `p`. */
-static void check_round_trip(const amps_header *plain) {
+static void check_round_trip(const amps_header *plain)
+{
     amps_header again;
-    size_t size;
-    char *wire = malloc(amps_header_size_max(plain));
+    size_t      size;
+    char       *wire = malloc(amps_header_size_max(plain));
     CHECK(wire != NULL);
     size_t wire_size = amps_header_write(plain, wire);
     CHECK(wire_size <= amps_header_size_max(plain));
@@ -47,7 +50,8 @@ static void check_round_trip(const amps_header *plain) {
     free(wire);
 }
 
-static void check_header(amps_slice whole, const amps_header *header) {
+static void check_header(amps_slice whole, const amps_header *header)
+{
     amps_header plain = {.present = 0};
     for (int field = 0; field < AMPS_FIELD_COUNT; field++) {
         if (amps_header_has(header, (amps_field)field)) {
@@ -63,22 +67,24 @@ static void check_header(amps_slice whole, const amps_header *header) {
     }
 }
 
-static void check_message(amps_slice header, amps_slice record, amps_slice body) {
+static void check_message(amps_slice header, amps_slice record, amps_slice body)
+{
     amps_message message = {.header = header, .record = record, .body = body};
     for (int field = 0; field < AMPS_FIELD_COUNT; field++) {
-        amps_slice value;
-        bool escaped;
+        amps_slice  value;
+        bool        escaped;
         amps_status status = amps_message_field(&message, (amps_field)field, &value, &escaped);
         CHECK(status == AMPS_OK || status == AMPS_END);
     }
 }
 
-static void check_records(amps_slice header, const amps_header *outer, amps_slice rest) {
-    bool first = true;
-    amps_slice whole = rest;
-    amps_slice record;
+static void check_records(amps_slice header, const amps_header *outer, amps_slice rest)
+{
+    bool        first = true;
+    amps_slice  whole = rest;
+    amps_slice  record;
     amps_header fields;
-    amps_slice body;
+    amps_slice  body;
     while (amps_record_next(outer, &first, &rest, &record, &fields, &body) == AMPS_OK) {
         check_inside(whole, body);
         check_inside(whole, rest);
@@ -90,10 +96,11 @@ static void check_records(amps_slice header, const amps_header *outer, amps_slic
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    amps_slice payload = {(const char *)data, size};
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    amps_slice  payload = {(const char *)data, size};
     amps_header header;
-    size_t header_size;
+    size_t      header_size;
     if (amps_header_parse(payload, &header, &header_size) != AMPS_OK) {
         return 0;
     }

@@ -14,22 +14,24 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef struct input {
-    char *at;
+    char  *at;
     size_t size;
 } input;
 
-static input corpus[FILES_COUNT_MAX];
+static input  corpus[FILES_COUNT_MAX];
 static size_t corpus_count;
 
-static void run(const char *at, size_t size) {
+static void run(const char *at, size_t size)
+{
     char *tight = exactly((amps_slice){at, size});
     LLVMFuzzerTestOneInput((const uint8_t *)tight, size);
     free(tight);
 }
 
-static void add_file(const char *directory, const char *name) {
+static void add_file(const char *directory, const char *name)
+{
     static char room[INPUT_SIZE_MAX];
-    char path[4096];
+    char        path[4096];
     snprintf(path, sizeof path, "%s/%s", directory, name);
     FILE *file = fopen(path, "rb");
     CHECK(file != NULL && corpus_count < FILES_COUNT_MAX);
@@ -40,9 +42,10 @@ static void add_file(const char *directory, const char *name) {
 }
 
 /* Sorted by name: the order must not depend on the file system. */
-static void read_corpus(const char *directory) {
+static void read_corpus(const char *directory)
+{
     struct dirent **names;
-    int count = scandir(directory, &names, NULL, alphasort);
+    int             count = scandir(directory, &names, NULL, alphasort);
     CHECK(count >= 0);
     for (int index = 0; index < count; index++) {
         if (names[index]->d_name[0] != '.') {
@@ -55,13 +58,17 @@ static void read_corpus(const char *directory) {
 }
 
 /* Changes `bytes` in one small way; they may become one more. */
-static size_t change(uint64_t *state, char *bytes, size_t size) {
+static size_t change(uint64_t *state, char *bytes, size_t size)
+{
     static const char marks[] = "{}[]\",:\\u0123456789 \t\n\xff\x80";
-    size_t place = size != 0 ? check_random(state) % size : 0;
-    uint64_t random = check_random(state);
+    size_t            place = size != 0 ? check_random(state) % size : 0;
+    uint64_t          random = check_random(state);
     switch (random % 5) {
-    case 0: /* cut off */ return place;
-    case 1: /* another byte */ bytes[place] = (char)(random >> 8); break;
+    case 0: /* cut off */
+        return place;
+    case 1: /* another byte */
+        bytes[place] = (char)(random >> 8);
+        break;
     case 2: /* a byte that means something */
         bytes[place] = marks[(random >> 8) % (sizeof marks - 1)];
         break;
@@ -79,10 +86,11 @@ static size_t change(uint64_t *state, char *bytes, size_t size) {
     return size;
 }
 
-static void run_mutation(uint64_t *state) {
-    static char room[INPUT_SIZE_MAX + CHANGES_COUNT_MAX];
+static void run_mutation(uint64_t *state)
+{
+    static char  room[INPUT_SIZE_MAX + CHANGES_COUNT_MAX];
     const input *base = &corpus[check_random(state) % corpus_count];
-    size_t size = base->size;
+    size_t       size = base->size;
     memcpy(room, base->at, size);
     for (uint64_t left = 1 + check_random(state) % CHANGES_COUNT_MAX; left != 0; left--) {
         size = change(state, room, size);
@@ -90,7 +98,8 @@ static void run_mutation(uint64_t *state) {
     run(room, size);
 }
 
-int main(int count, char **words) {
+int main(int count, char **words)
+{
     uint64_t state = 20250909;
     check_story = "replay";
     CHECK(count == 2);

@@ -4,12 +4,14 @@
 #include "amps_memory.h"
 #include "check.h"
 
-static amps_slice contents(const amps_buffer *buffer) {
+static amps_slice contents(const amps_buffer *buffer)
+{
     return (amps_slice){buffer->at, buffer->size};
 }
 
-static void a_new_buffer_has_asked_for_nothing(void) {
-    size_t before = amps_memory_live();
+static void a_new_buffer_has_asked_for_nothing(void)
+{
+    size_t      before = amps_memory_live();
     amps_buffer buffer;
     amps_buffer_init(&buffer, 100);
     CHECK_NUMBER(amps_memory_live(), before);
@@ -17,7 +19,8 @@ static void a_new_buffer_has_asked_for_nothing(void) {
     amps_buffer_fini(&buffer);
 }
 
-static void what_is_added_stays_in_order(void) {
+static void what_is_added_stays_in_order(void)
+{
     amps_buffer buffer;
     amps_buffer_init(&buffer, 100);
     CHECK_STATUS(amps_buffer_add(&buffer, amps_slice_of("one")), AMPS_OK);
@@ -27,9 +30,10 @@ static void what_is_added_stays_in_order(void) {
     amps_buffer_fini(&buffer);
 }
 
-static void reserved_bytes_do_not_count_until_the_caller_counts_them(void) {
+static void reserved_bytes_do_not_count_until_the_caller_counts_them(void)
+{
     amps_buffer buffer;
-    char *at;
+    char       *at;
     amps_buffer_init(&buffer, 5000);
     CHECK_STATUS(amps_buffer_add(&buffer, amps_slice_of("ab")), AMPS_OK);
     CHECK_STATUS(amps_buffer_reserve(&buffer, 4998, &at), AMPS_OK);
@@ -41,9 +45,10 @@ static void reserved_bytes_do_not_count_until_the_caller_counts_them(void) {
     amps_buffer_fini(&buffer);
 }
 
-static void reserving_nothing_gives_a_place_too(void) {
+static void reserving_nothing_gives_a_place_too(void)
+{
     amps_buffer buffer;
-    char *at = NULL;
+    char       *at = NULL;
     amps_buffer_init(&buffer, 0);
     CHECK_STATUS(amps_buffer_reserve(&buffer, 0, &at), AMPS_OK);
     CHECK(at != NULL);
@@ -51,7 +56,8 @@ static void reserving_nothing_gives_a_place_too(void) {
     amps_buffer_fini(&buffer);
 }
 
-static void the_maximum_fits_and_one_byte_more_does_not(void) {
+static void the_maximum_fits_and_one_byte_more_does_not(void)
+{
     const size_t sizes[] = {1, 255, 256, 257, 1000, 4096, 70000};
     for (size_t index = 0; index < COUNT_OF(sizes); index++) {
         amps_buffer buffer;
@@ -66,9 +72,10 @@ static void the_maximum_fits_and_one_byte_more_does_not(void) {
     }
 }
 
-static void a_size_that_would_wrap_around_is_too_large(void) {
+static void a_size_that_would_wrap_around_is_too_large(void)
+{
     amps_buffer buffer;
-    char *at;
+    char       *at;
     amps_buffer_init(&buffer, 1000);
     CHECK_STATUS(amps_buffer_add(&buffer, amps_slice_of("kept")), AMPS_OK);
     CHECK_STATUS(amps_buffer_reserve(&buffer, SIZE_MAX, &at), AMPS_TOO_LARGE);
@@ -78,9 +85,10 @@ static void a_size_that_would_wrap_around_is_too_large(void) {
     amps_buffer_fini(&buffer);
 }
 
-static void growing_by_bytes_asks_for_memory_seldom(void) {
+static void growing_by_bytes_asks_for_memory_seldom(void)
+{
     const uint64_t requests_max = 20; /* doubling from hundreds to a million */
-    amps_buffer buffer;
+    amps_buffer    buffer;
     amps_buffer_init(&buffer, 1 << 20);
     amps_memory_fail_at(requests_max, 1);
     for (size_t count = 0; count < 1 << 20; count++) {
@@ -92,9 +100,10 @@ static void growing_by_bytes_asks_for_memory_seldom(void) {
 
 /* Adds until it is full, with the n-th request refused: what was there stays, and trying again
  * works. Returns whether a refusal was met. */
-static bool fill_with_refusal_at(uint64_t n) {
+static bool fill_with_refusal_at(uint64_t n)
+{
     amps_buffer buffer;
-    bool refused = false;
+    bool        refused = false;
     amps_buffer_init(&buffer, 5000);
     amps_memory_fail_at(n, 0);
     for (size_t count = 0; count < 1000; count++) {
@@ -114,8 +123,9 @@ static bool fill_with_refusal_at(uint64_t n) {
     return refused;
 }
 
-static void every_refused_request_leaves_what_was_there(void) {
-    size_t before = amps_memory_live();
+static void every_refused_request_leaves_what_was_there(void)
+{
+    size_t   before = amps_memory_live();
     uint64_t n = 1;
     while (fill_with_refusal_at(n)) {
         n++;
@@ -124,7 +134,8 @@ static void every_refused_request_leaves_what_was_there(void) {
     CHECK_NUMBER(amps_memory_live(), before);
 }
 
-static void swapped_buffers_have_changed_places(void) {
+static void swapped_buffers_have_changed_places(void)
+{
     amps_buffer one;
     amps_buffer other;
     amps_buffer_init(&one, 10);
@@ -139,8 +150,9 @@ static void swapped_buffers_have_changed_places(void) {
     amps_buffer_fini(&other);
 }
 
-static void a_finished_buffer_is_as_new(void) {
-    size_t before = amps_memory_live();
+static void a_finished_buffer_is_as_new(void)
+{
+    size_t      before = amps_memory_live();
     amps_buffer buffer;
     amps_buffer_init(&buffer, 10);
     CHECK_STATUS(amps_buffer_add(&buffer, amps_slice_of("old")), AMPS_OK);
@@ -152,7 +164,8 @@ static void a_finished_buffer_is_as_new(void) {
     amps_buffer_fini(&buffer);
 }
 
-int main(void) {
+int main(void)
+{
     RUN(a_new_buffer_has_asked_for_nothing);
     RUN(what_is_added_stays_in_order);
     RUN(reserved_bytes_do_not_count_until_the_caller_counts_them);

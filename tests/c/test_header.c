@@ -7,23 +7,26 @@
 /* The tight copy that `header` points into; one header at a time is enough here. */
 static char *tight;
 
-static amps_status parse(amps_slice text, amps_header *header, size_t *size) {
+static amps_status parse(amps_slice text, amps_header *header, size_t *size)
+{
     free(tight);
     tight = exactly(text);
     return amps_header_parse((amps_slice){tight, text.size}, header, size);
 }
 
-static amps_header good(const char *text) {
+static amps_header good(const char *text)
+{
     amps_header header;
-    size_t size;
+    size_t      size;
     CHECK_STATUS(parse(amps_slice_of(text), &header, &size), AMPS_OK);
     CHECK_NUMBER(size, strlen(text));
     return header;
 }
 
-static void check_bad(const char *text) {
+static void check_bad(const char *text)
+{
     amps_header header;
-    size_t size;
+    size_t      size;
     if (parse(amps_slice_of(text), &header, &size) != AMPS_BAD_FRAME) {
         fprintf(stderr, "accepted: %s\n", text);
         CHECK(false);
@@ -38,10 +41,11 @@ static void check_bad(const char *text) {
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-static void a_publish_and_its_body_are_told_apart(void) {
+static void a_publish_and_its_body_are_told_apart(void)
+{
     amps_header header;
-    size_t size;
-    amps_slice payload = BYTES("{\"c\":\"p\",\"t\":\"test\"}{\"id\":1}");
+    size_t      size;
+    amps_slice  payload = BYTES("{\"c\":\"p\",\"t\":\"test\"}{\"id\":1}");
     CHECK_STATUS(parse(payload, &header, &size), AMPS_OK);
     CHECK_NUMBER(size, 20);
     CHECK_FIELD(header, COMMAND, "p");
@@ -50,7 +54,8 @@ static void a_publish_and_its_body_are_told_apart(void) {
     CHECK_NUMBER(header.escaped, 0);
 }
 
-static void every_spelling_of_every_key_sets_its_field(void) {
+static void every_spelling_of_every_key_sets_its_field(void)
+{
 #define READS(name, spelling)                                                                      \
     if (sizeof(spelling) > 1) {                                                                    \
         amps_header header = good("{\"" spelling "\":\"7\"}");                                     \
@@ -64,14 +69,16 @@ static void every_spelling_of_every_key_sets_its_field(void) {
 #undef READS
 }
 
-static void the_last_of_two_wins_whatever_its_spelling(void) {
+static void the_last_of_two_wins_whatever_its_spelling(void)
+{
     amps_header header = good("{\"t\":\"a\\n\",\"cid\":\"1\",\"topic\":\"b\",\"cmd_id\":\"\\t\"}");
     CHECK_FIELD(header, TOPIC, "b");
     CHECK_FIELD(header, COMMAND_ID, "\\t");
     CHECK_NUMBER(header.escaped, amps_bit(AMPS_FIELD_COMMAND_ID));
 }
 
-static void white_space_and_commas_are_forgiven(void) {
+static void white_space_and_commas_are_forgiven(void)
+{
     amps_header header = good(" \t\r\n{ \"c\"\t:\r\n\"p\" , ,, \"s\" : 12 , }");
     CHECK_FIELD(header, COMMAND, "p");
     CHECK_FIELD(header, SEQUENCE, "12");
@@ -80,7 +87,8 @@ static void white_space_and_commas_are_forgiven(void) {
     CHECK_NUMBER(good("{,}").present, 0);
 }
 
-static void unknown_keys_are_stepped_over_whatever_their_value(void) {
+static void unknown_keys_are_stepped_over_whatever_their_value(void)
+{
     const char *values[] = {"\"text\"",
                             "\"}\\\"{\"",
                             "12",
@@ -102,17 +110,20 @@ static void unknown_keys_are_stepped_over_whatever_their_value(void) {
     }
 }
 
-static void a_key_with_an_escape_is_an_unknown_key(void) {
+static void a_key_with_an_escape_is_an_unknown_key(void)
+{
     CHECK_NUMBER(good("{\"\\u0063\":\"p\",\"\\\"\":\"\",\"\":\"x\",\"\\\\\":1}").present, 0);
 }
 
-static void a_known_key_with_an_array_or_object_stays_as_it_was(void) {
+static void a_known_key_with_an_array_or_object_stays_as_it_was(void)
+{
     amps_header header = good("{\"t\":\"a\",\"t\":[1],\"cid\":{}}");
     CHECK_FIELD(header, TOPIC, "a");
     CHECK(!amps_header_has(&header, AMPS_FIELD_COMMAND_ID));
 }
 
-static void nesting_has_a_limit(void) {
+static void nesting_has_a_limit(void)
+{
     char text[300];
     for (int depth = 1; depth <= 66; depth++) {
         int at = snprintf(text, sizeof text, "{\"z\":");
@@ -127,7 +138,8 @@ static void nesting_has_a_limit(void) {
     }
 }
 
-static void text_without_quotes_and_empty_text_are_values(void) {
+static void text_without_quotes_and_empty_text_are_values(void)
+{
     amps_header header = good("{\"cid\":5,\"t\":true,\"sub_id\":\"\",\"bm\":1|2|}");
     CHECK_FIELD(header, COMMAND_ID, "5");
     CHECK_FIELD(header, TOPIC, "true");
@@ -135,17 +147,19 @@ static void text_without_quotes_and_empty_text_are_values(void) {
     CHECK_FIELD(header, BOOKMARK, "1|2|");
 }
 
-static void every_cut_of_a_header_is_refused(void) {
+static void every_cut_of_a_header_is_refused(void)
+{
     const char *whole = " {\"c\":\"p\" ,\"s\":1,\"z\":[{\"a\":\"b\"}],\"t\":\"x\\\"y\",}";
     for (size_t cut = 0; cut < strlen(whole); cut++) {
         amps_header header;
-        size_t size;
+        size_t      size;
         CHECK_STATUS(parse((amps_slice){whole, cut}, &header, &size), AMPS_BAD_FRAME);
     }
     good(whole);
 }
 
-static void what_is_no_header_is_refused(void) {
+static void what_is_no_header_is_refused(void)
+{
     const char *texts[] = {
         "",
         "   ",
@@ -181,17 +195,19 @@ static void what_is_no_header_is_refused(void) {
 
 /* ---- One value ------------------------------------------------------------------------------- */
 
-static bool number_is(const char *value, uint64_t max, uint64_t *number) {
+static bool number_is(const char *value, uint64_t max, uint64_t *number)
+{
     char text[200];
     snprintf(text, sizeof text, "{\"s\":%s}", value);
     amps_header header = good(text);
     return amps_header_number(&header, AMPS_FIELD_SEQUENCE, max, number);
 }
 
-static void numbers_are_digits_bare_or_quoted(void) {
+static void numbers_are_digits_bare_or_quoted(void)
+{
     const struct {
         const char *text;
-        uint64_t number;
+        uint64_t    number;
     } numbers[] = {{"0", 0},
                    {"12", 12},
                    {"\"12\"", 12},
@@ -205,7 +221,8 @@ static void numbers_are_digits_bare_or_quoted(void) {
     }
 }
 
-static void what_is_no_number_counts_as_absent(void) {
+static void what_is_no_number_counts_as_absent(void)
+{
     const char *texts[] = {"\"\"",
                            "-1",
                            "+1",
@@ -229,11 +246,12 @@ static void what_is_no_number_counts_as_absent(void) {
         CHECK_NUMBER(number, 99);
     }
     amps_header header = good("{\"t\":\"12\"}");
-    uint64_t number;
+    uint64_t    number;
     CHECK(!amps_header_number(&header, AMPS_FIELD_SEQUENCE, UINT64_MAX, &number));
 }
 
-static void a_number_past_its_maximum_counts_as_absent(void) {
+static void a_number_past_its_maximum_counts_as_absent(void)
+{
     uint64_t number = 99;
     CHECK(number_is("4294967295", UINT32_MAX, &number));
     CHECK_NUMBER(number, UINT32_MAX);
@@ -241,9 +259,10 @@ static void a_number_past_its_maximum_counts_as_absent(void) {
     CHECK_NUMBER(number, UINT32_MAX);
 }
 
-static void text_is_decoded_only_when_it_must_be(void) {
-    char scratch[4];
-    amps_slice text;
+static void text_is_decoded_only_when_it_must_be(void)
+{
+    char        scratch[4];
+    amps_slice  text;
     amps_header header =
         good("{\"t\":\"plain text\",\"filter\":\"a\\nb\",\"reason\":\"\\n\\n\\n\"}");
     CHECK_STATUS(amps_header_text(&header, AMPS_FIELD_TOPIC, NULL, 0, &text), AMPS_OK);
@@ -255,7 +274,8 @@ static void text_is_decoded_only_when_it_must_be(void) {
     CHECK_STATUS(amps_header_text(&header, AMPS_FIELD_SUB_ID, scratch, 4, &text), AMPS_END);
 }
 
-int main(void) {
+int main(void)
+{
     RUN(a_publish_and_its_body_are_told_apart);
     RUN(every_spelling_of_every_key_sets_its_field);
     RUN(the_last_of_two_wins_whatever_its_spelling);

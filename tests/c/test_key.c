@@ -5,7 +5,7 @@
 
 static const struct {
     const char *text;
-    amps_field field;
+    amps_field  field;
 } spellings[] = {
 #define SPELLINGS(name, key, alias, alias2, type)                                                  \
     {key, AMPS_FIELD_##name}, {alias, AMPS_FIELD_##name}, {alias2, AMPS_FIELD_##name},
@@ -14,7 +14,8 @@ static const struct {
 };
 
 /* The map's own answer, found the slow way. */
-static amps_field field_in_map(amps_slice key) {
+static amps_field field_in_map(amps_slice key)
+{
     for (size_t index = 0; index < COUNT_OF(spellings); index++) {
         if (key.size != 0 && amps_slice_equal(key, amps_slice_of(spellings[index].text))) {
             return spellings[index].field;
@@ -23,14 +24,16 @@ static amps_field field_in_map(amps_slice key) {
     return AMPS_KEY_UNKNOWN;
 }
 
-static amps_field find_tight(amps_slice key) {
-    char *tight = exactly(key);
+static amps_field find_tight(amps_slice key)
+{
+    char      *tight = exactly(key);
     amps_field field = amps_key_find((amps_slice){tight, key.size});
     free(tight);
     return field;
 }
 
-static void every_spelling_of_every_field_is_found(void) {
+static void every_spelling_of_every_field_is_found(void)
+{
     for (size_t index = 0; index < COUNT_OF(spellings); index++) {
         if (spellings[index].text[0] != '\0') {
             CHECK(find_tight(amps_slice_of(spellings[index].text)) == spellings[index].field);
@@ -38,7 +41,8 @@ static void every_spelling_of_every_field_is_found(void) {
     }
 }
 
-static void no_spelling_means_two_fields(void) {
+static void no_spelling_means_two_fields(void)
+{
     for (size_t index = 0; index < COUNT_OF(spellings); index++) {
         if (spellings[index].text[0] != '\0') {
             CHECK(field_in_map(amps_slice_of(spellings[index].text)) == spellings[index].field);
@@ -46,10 +50,11 @@ static void no_spelling_means_two_fields(void) {
     }
 }
 
-static void a_spelling_with_any_byte_changed_is_what_the_map_says(void) {
+static void a_spelling_with_any_byte_changed_is_what_the_map_says(void)
+{
     for (size_t index = 0; index < COUNT_OF(spellings); index++) {
         amps_slice key = amps_slice_of(spellings[index].text);
-        char *changed = exactly(key);
+        char      *changed = exactly(key);
         for (size_t place = 0; place < key.size; place++) {
             for (int byte = 0; byte < 256; byte++) {
                 changed[place] = (char)byte;
@@ -62,7 +67,8 @@ static void a_spelling_with_any_byte_changed_is_what_the_map_says(void) {
     }
 }
 
-static void a_spelling_cut_short_or_drawn_out_is_what_the_map_says(void) {
+static void a_spelling_cut_short_or_drawn_out_is_what_the_map_says(void)
+{
     for (size_t index = 0; index < COUNT_OF(spellings); index++) {
         char longer[64];
         snprintf(longer, sizeof longer, "%sx", spellings[index].text);
@@ -73,13 +79,15 @@ static void a_spelling_cut_short_or_drawn_out_is_what_the_map_says(void) {
     }
 }
 
-static void keys_are_case_sensitive(void) {
+static void keys_are_case_sensitive(void)
+{
     CHECK(find_tight(amps_slice_of("C")) == AMPS_KEY_UNKNOWN);
     CHECK(find_tight(amps_slice_of("Topic")) == AMPS_KEY_UNKNOWN);
     CHECK(find_tight(amps_slice_of("SIDS")) == AMPS_KEY_UNKNOWN);
 }
 
-static void keys_of_no_known_length_are_unknown(void) {
+static void keys_of_no_known_length_are_unknown(void)
+{
     char long_key[1000];
     memset(long_key, 'c', sizeof long_key);
     for (size_t size = 22; size <= sizeof long_key; size += 3) {
@@ -88,7 +96,8 @@ static void keys_of_no_known_length_are_unknown(void) {
     CHECK(find_tight((amps_slice){"", 0}) == AMPS_KEY_UNKNOWN);
 }
 
-static void every_field_is_written_with_its_canonical_key(void) {
+static void every_field_is_written_with_its_canonical_key(void)
+{
 #define IS_N_T false
 #define IS_N_N true
 #define WRITTEN(name, key, alias, alias2, type)                                                    \
@@ -100,7 +109,8 @@ static void every_field_is_written_with_its_canonical_key(void) {
 #undef WRITTEN
 }
 
-int main(void) {
+int main(void)
+{
     RUN(every_spelling_of_every_field_is_found);
     RUN(no_spelling_means_two_fields);
     RUN(a_spelling_with_any_byte_changed_is_what_the_map_says);

@@ -5,10 +5,11 @@
 
 #include "check.h"
 
-static void what_is_given_is_counted_until_it_is_freed(void) {
+static void what_is_given_is_counted_until_it_is_freed(void)
+{
     size_t before = amps_memory_live();
-    void *one = amps_memory_new(10);
-    void *other = amps_memory_new_zeroed(10);
+    void  *one = amps_memory_new(10);
+    void  *other = amps_memory_new_zeroed(10);
     CHECK(one != NULL && other != NULL);
     CHECK_NUMBER(amps_memory_live(), before + 2);
     amps_memory_free(one);
@@ -17,7 +18,8 @@ static void what_is_given_is_counted_until_it_is_freed(void) {
     CHECK_NUMBER(amps_memory_live(), before);
 }
 
-static void zeroed_means_every_byte(void) {
+static void zeroed_means_every_byte(void)
+{
     char *at = amps_memory_new_zeroed(1000);
     for (size_t index = 0; index < 1000; index++) {
         CHECK(at[index] == 0);
@@ -25,7 +27,8 @@ static void zeroed_means_every_byte(void) {
     amps_memory_free(at);
 }
 
-static void a_request_of_nothing_gives_a_byte(void) {
+static void a_request_of_nothing_gives_a_byte(void)
+{
     char *one = amps_memory_new(0);
     char *other = amps_memory_new_zeroed(0);
     CHECK(one != NULL && other != NULL);
@@ -37,15 +40,17 @@ static void a_request_of_nothing_gives_a_byte(void) {
     amps_memory_free(other);
 }
 
-static void freeing_nothing_does_nothing(void) {
+static void freeing_nothing_does_nothing(void)
+{
     size_t before = amps_memory_live();
     amps_memory_free(NULL);
     CHECK_NUMBER(amps_memory_live(), before);
 }
 
-static void resizing_keeps_the_bytes_and_the_count(void) {
+static void resizing_keeps_the_bytes_and_the_count(void)
+{
     size_t before = amps_memory_live();
-    char *at = amps_memory_resize(NULL, 4);
+    char  *at = amps_memory_resize(NULL, 4);
     CHECK(at != NULL);
     memcpy(at, "abcd", 4);
     CHECK_NUMBER(amps_memory_live(), before + 1);
@@ -56,7 +61,8 @@ static void resizing_keeps_the_bytes_and_the_count(void) {
     CHECK_NUMBER(amps_memory_live(), before);
 }
 
-static void the_nth_request_fails_and_the_next_succeeds(void) {
+static void the_nth_request_fails_and_the_next_succeeds(void)
+{
     size_t before = amps_memory_live();
     amps_memory_fail_at(3, 0);
     void *first = amps_memory_new(1);
@@ -71,7 +77,8 @@ static void the_nth_request_fails_and_the_next_succeeds(void) {
     amps_memory_free(fourth);
 }
 
-static void forever_means_until_it_is_ended(void) {
+static void forever_means_until_it_is_ended(void)
+{
     amps_memory_fail_at(2, 1);
     void *first = amps_memory_new(1);
     CHECK(first != NULL);
@@ -87,7 +94,8 @@ static void forever_means_until_it_is_ended(void) {
     amps_memory_free(later);
 }
 
-static void a_resize_that_fails_leaves_the_block_alone(void) {
+static void a_resize_that_fails_leaves_the_block_alone(void)
+{
     char *at = amps_memory_new(4);
     CHECK(at != NULL);
     memcpy(at, "abcd", 4);
@@ -100,7 +108,8 @@ static void a_resize_that_fails_leaves_the_block_alone(void) {
 #define THREADS 4
 #define TURNS   10000
 
-static void *take_and_give_back(void *unused) {
+static void *take_and_give_back(void *unused)
+{
     (void)unused;
     for (int turn = 0; turn < TURNS; turn++) {
         void *at = amps_memory_resize(amps_memory_new(16), 32);
@@ -110,8 +119,9 @@ static void *take_and_give_back(void *unused) {
     return NULL;
 }
 
-static void threads_do_not_spoil_the_count(void) {
-    size_t before = amps_memory_live();
+static void threads_do_not_spoil_the_count(void)
+{
+    size_t    before = amps_memory_live();
     pthread_t threads[THREADS];
     for (int index = 0; index < THREADS; index++) {
         CHECK(pthread_create(&threads[index], NULL, take_and_give_back, NULL) == 0);
@@ -122,7 +132,8 @@ static void threads_do_not_spoil_the_count(void) {
     CHECK_NUMBER(amps_memory_live(), before);
 }
 
-static void *count_refusals(void *refusals) {
+static void *count_refusals(void *refusals)
+{
     for (int turn = 0; turn < TURNS; turn++) {
         void *at = amps_memory_new(16);
         *(size_t *)refusals += at == NULL;
@@ -131,10 +142,11 @@ static void *count_refusals(void *refusals) {
     return NULL;
 }
 
-static void exactly_one_request_fails_whoever_makes_it(void) {
+static void exactly_one_request_fails_whoever_makes_it(void)
+{
     pthread_t threads[THREADS];
-    size_t refusals[THREADS] = {0};
-    size_t total = 0;
+    size_t    refusals[THREADS] = {0};
+    size_t    total = 0;
     amps_memory_fail_at(THREADS * TURNS / 2, 0);
     for (int index = 0; index < THREADS; index++) {
         CHECK(pthread_create(&threads[index], NULL, count_refusals, &refusals[index]) == 0);
@@ -146,7 +158,8 @@ static void exactly_one_request_fails_whoever_makes_it(void) {
     CHECK_NUMBER(total, 1);
 }
 
-int main(void) {
+int main(void)
+{
     RUN(what_is_given_is_counted_until_it_is_freed);
     RUN(zeroed_means_every_byte);
     RUN(a_request_of_nothing_gives_a_byte);

@@ -12,15 +12,17 @@
 
 static const amps_slice nothing = {"", 0};
 
-static void add(amps_send_buffer *buffer, const char *text) {
+static void add(amps_send_buffer *buffer, const char *text)
+{
     char *at;
     CHECK_STATUS(amps_send_buffer_reserve(buffer, strlen(text), &at), AMPS_OK);
     memcpy(at, text, strlen(text));
     amps_send_buffer_commit(buffer, strlen(text));
 }
 
-static void add_frame(amps_send_buffer *buffer, const char *payload) {
-    char *at;
+static void add_frame(amps_send_buffer *buffer, const char *payload)
+{
+    char  *at;
     size_t size = PREFIX_SIZE + strlen(payload);
     CHECK_STATUS(amps_send_buffer_reserve(buffer, size + 100, &at), AMPS_OK); /* a bound is fine */
     amps_frame_seal(at, strlen(payload));
@@ -28,8 +30,9 @@ static void add_frame(amps_send_buffer *buffer, const char *payload) {
     amps_send_buffer_commit(buffer, size);
 }
 
-static void a_new_buffer_is_empty_and_has_nothing_to_take(void) {
-    size_t before = amps_memory_live();
+static void a_new_buffer_is_empty_and_has_nothing_to_take(void)
+{
+    size_t           before = amps_memory_live();
     amps_send_buffer buffer;
     amps_send_buffer_init(&buffer, 100);
     CHECK(amps_send_buffer_is_empty(&buffer));
@@ -39,7 +42,8 @@ static void a_new_buffer_is_empty_and_has_nothing_to_take(void) {
     amps_send_buffer_fini(&buffer);
 }
 
-static void what_is_appended_goes_out_in_order_half_by_half(void) {
+static void what_is_appended_goes_out_in_order_half_by_half(void)
+{
     amps_send_buffer buffer;
     amps_send_buffer_init(&buffer, 100);
     add(&buffer, "one,");
@@ -59,9 +63,10 @@ static void what_is_appended_goes_out_in_order_half_by_half(void) {
     amps_send_buffer_fini(&buffer);
 }
 
-static void reserved_bytes_go_nowhere_until_they_are_committed(void) {
+static void reserved_bytes_go_nowhere_until_they_are_committed(void)
+{
     amps_send_buffer buffer;
-    char *at;
+    char            *at;
     amps_send_buffer_init(&buffer, 100);
     CHECK_STATUS(amps_send_buffer_reserve(&buffer, 50, &at), AMPS_OK);
     CHECK(amps_send_buffer_is_empty(&buffer));
@@ -72,9 +77,10 @@ static void reserved_bytes_go_nowhere_until_they_are_committed(void) {
     amps_send_buffer_fini(&buffer);
 }
 
-static void a_half_takes_exactly_its_size_and_then_one_must_wait(void) {
+static void a_half_takes_exactly_its_size_and_then_one_must_wait(void)
+{
     amps_send_buffer buffer;
-    char *at;
+    char            *at;
     amps_send_buffer_init(&buffer, 10);
     CHECK_STATUS(amps_send_buffer_reserve(&buffer, 10, &at), AMPS_OK);
     CHECK_STATUS(amps_send_buffer_reserve(&buffer, 11, &at), AMPS_TOO_LARGE);
@@ -88,9 +94,10 @@ static void a_half_takes_exactly_its_size_and_then_one_must_wait(void) {
     amps_send_buffer_fini(&buffer);
 }
 
-static void a_size_that_would_wrap_around_is_too_large(void) {
+static void a_size_that_would_wrap_around_is_too_large(void)
+{
     amps_send_buffer buffer;
-    char *at;
+    char            *at;
     amps_send_buffer_init(&buffer, 10);
     add(&buffer, "1234");
     CHECK_STATUS(amps_send_buffer_reserve(&buffer, SIZE_MAX - 3, &at), AMPS_TOO_LARGE);
@@ -98,9 +105,10 @@ static void a_size_that_would_wrap_around_is_too_large(void) {
     amps_send_buffer_fini(&buffer);
 }
 
-static void the_slack_lies_on_top_and_has_an_end(void) {
+static void the_slack_lies_on_top_and_has_an_end(void)
+{
     amps_send_buffer buffer;
-    char *at;
+    char            *at;
     amps_send_buffer_init(&buffer, 10);
     add(&buffer, "1234567890");
     CHECK_STATUS(amps_send_buffer_reserve_slack(&buffer, AMPS_SEND_BUFFER_SLACK + 1, &at),
@@ -114,8 +122,9 @@ static void the_slack_lies_on_top_and_has_an_end(void) {
     amps_send_buffer_fini(&buffer);
 }
 
-static void the_rest_of_a_frame_goes_before_all_else_and_may_exceed_a_half(void) {
-    static char large[10000];
+static void the_rest_of_a_frame_goes_before_all_else_and_may_exceed_a_half(void)
+{
+    static char      large[10000];
     amps_send_buffer buffer;
     memset(large, 'r', sizeof large);
     amps_send_buffer_init(&buffer, 100);
@@ -132,10 +141,11 @@ static void the_rest_of_a_frame_goes_before_all_else_and_may_exceed_a_half(void)
     amps_send_buffer_fini(&buffer);
 }
 
-static void after_a_rest_both_halves_have_their_limits_again(void) {
-    static char large[10000];
+static void after_a_rest_both_halves_have_their_limits_again(void)
+{
+    static char      large[10000];
     amps_send_buffer buffer;
-    char *at;
+    char            *at;
     amps_send_buffer_init(&buffer, 100);
     CHECK_STATUS(amps_send_buffer_put_rest(&buffer, amps_slice_of("head"),
                                            (amps_slice){large, sizeof large}, true),
@@ -151,7 +161,8 @@ static void after_a_rest_both_halves_have_their_limits_again(void) {
     amps_send_buffer_fini(&buffer);
 }
 
-static void a_rest_may_lie_in_one_piece_only(void) {
+static void a_rest_may_lie_in_one_piece_only(void)
+{
     amps_send_buffer buffer;
     amps_send_buffer_init(&buffer, 100);
     CHECK_STATUS(amps_send_buffer_put_rest(&buffer, nothing, amps_slice_of("body"), true), AMPS_OK);
@@ -162,11 +173,13 @@ static void a_rest_may_lie_in_one_piece_only(void) {
     amps_send_buffer_fini(&buffer);
 }
 
-/* ---- Bursts ------------------------------------------------------------------------------------*/
+/* ---- Bursts
+ * ------------------------------------------------------------------------------------*/
 
-static void lone_publishes_go_at_once_however_many_there_are(void) {
+static void lone_publishes_go_at_once_however_many_there_are(void)
+{
     amps_send_buffer buffer;
-    uint64_t now = 1000000000;
+    uint64_t         now = 1000000000;
     amps_send_buffer_init(&buffer, 100);
     for (int turn = 0; turn < 100; turn++) {
         CHECK(amps_send_buffer_goes_at_once(&buffer, now));
@@ -176,9 +189,10 @@ static void lone_publishes_go_at_once_however_many_there_are(void) {
     amps_send_buffer_fini(&buffer);
 }
 
-static void the_third_of_three_close_together_is_gathered(void) {
+static void the_third_of_three_close_together_is_gathered(void)
+{
     amps_send_buffer buffer;
-    uint64_t now = 1000000000;
+    uint64_t         now = 1000000000;
     amps_send_buffer_init(&buffer, 100);
     for (unsigned turn = 0; turn < AMPS_BURST_RUN + 1; turn++) {
         CHECK(amps_send_buffer_goes_at_once(&buffer, now));
@@ -192,9 +206,24 @@ static void the_third_of_three_close_together_is_gathered(void) {
     amps_send_buffer_fini(&buffer);
 }
 
-/* ---- What has not left -------------------------------------------------------------------------*/
+static void an_answer_ends_a_burst(void)
+{
+    amps_send_buffer buffer;
+    uint64_t         now = 1000000000;
+    amps_send_buffer_init(&buffer, 100);
+    for (unsigned turn = 0; turn < 10 * AMPS_BURST_RUN; turn++) {
+        amps_send_buffer_was_answered(&buffer);
+        CHECK(amps_send_buffer_goes_at_once(&buffer, now));
+        amps_send_buffer_went_at_once(&buffer, now, now);
+    }
+    amps_send_buffer_fini(&buffer);
+}
 
-static void publishes_and_deltas_count_and_nothing_else_does(void) {
+/* ---- What has not left
+ * -------------------------------------------------------------------------*/
+
+static void publishes_and_deltas_count_and_nothing_else_does(void)
+{
     amps_send_buffer buffer;
     amps_send_buffer_init(&buffer, 10000);
     add_frame(&buffer, PUBLISH "body");
@@ -214,8 +243,9 @@ static void publishes_and_deltas_count_and_nothing_else_does(void) {
     amps_send_buffer_fini(&buffer);
 }
 
-static void a_frame_counts_until_its_last_byte_has_left(void) {
-    const size_t one = PREFIX_SIZE + strlen(PUBLISH);
+static void a_frame_counts_until_its_last_byte_has_left(void)
+{
+    const size_t     one = PREFIX_SIZE + strlen(PUBLISH);
     amps_send_buffer buffer;
     amps_send_buffer_init(&buffer, 10000);
     add_frame(&buffer, PUBLISH);
@@ -229,14 +259,15 @@ static void a_frame_counts_until_its_last_byte_has_left(void) {
     amps_send_buffer_fini(&buffer);
 }
 
-static void a_rest_counts_once_when_it_is_a_publish(void) {
+static void a_rest_counts_once_when_it_is_a_publish(void)
+{
     for (int is_publish = 0; is_publish < 2; is_publish++) {
         amps_send_buffer buffer;
         amps_send_buffer_init(&buffer, 10000);
         add_frame(&buffer, PUBLISH);
-        CHECK_STATUS(amps_send_buffer_put_rest(&buffer, amps_slice_of(PUBLISH), nothing,
-                                               is_publish == 1),
-                     AMPS_OK);
+        CHECK_STATUS(
+            amps_send_buffer_put_rest(&buffer, amps_slice_of(PUBLISH), nothing, is_publish == 1),
+            AMPS_OK);
         CHECK_NUMBER(amps_send_buffer_unsent_publishes(&buffer), 1 + is_publish);
         size_t size = amps_send_buffer_take(&buffer).size;
         amps_send_buffer_sent(&buffer, size - 1);
@@ -247,10 +278,11 @@ static void a_rest_counts_once_when_it_is_a_publish(void) {
     }
 }
 
-static void a_refused_request_changes_nothing(void) {
-    size_t before = amps_memory_live();
+static void a_refused_request_changes_nothing(void)
+{
+    size_t           before = amps_memory_live();
     amps_send_buffer buffer;
-    char *at;
+    char            *at;
     amps_send_buffer_init(&buffer, 100000);
     amps_memory_fail_at(1, 0);
     CHECK_STATUS(amps_send_buffer_reserve(&buffer, 10, &at), AMPS_NO_MEMORY);
@@ -266,7 +298,8 @@ static void a_refused_request_changes_nothing(void) {
     CHECK_NUMBER(amps_memory_live(), before);
 }
 
-int main(void) {
+int main(void)
+{
     RUN(a_new_buffer_is_empty_and_has_nothing_to_take);
     RUN(what_is_appended_goes_out_in_order_half_by_half);
     RUN(reserved_bytes_go_nowhere_until_they_are_committed);
@@ -282,5 +315,6 @@ int main(void) {
     RUN(a_rest_counts_once_when_it_is_a_publish);
     RUN(a_refused_request_changes_nothing);
     RUN(after_a_rest_both_halves_have_their_limits_again);
+    RUN(an_answer_ends_a_burst);
     return 0;
 }

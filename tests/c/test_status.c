@@ -1,13 +1,15 @@
 /* test_status.c: every outcome has a text and an exception; a number that is none has them too. */
 #include "check.h"
 
-static void every_outcome_says_its_text(void) {
+static void every_outcome_says_its_text(void)
+{
 #define SAYS(name, text, exception) CHECK(strcmp(amps_status_text(name), text) == 0);
     AMPS_STATUS_MAP(SAYS)
 #undef SAYS
 }
 
-static void every_outcome_names_its_exception(void) {
+static void every_outcome_names_its_exception(void)
+{
 #define NAMES(name, text, exception) CHECK(strcmp(amps_status_exception(name), #exception) == 0);
     AMPS_STATUS_MAP(NAMES)
 #undef NAMES
@@ -15,7 +17,8 @@ static void every_outcome_names_its_exception(void) {
     CHECK(strcmp(amps_status_exception(AMPS_BAD_FRAME), "StreamException") == 0);
 }
 
-static void no_two_outcomes_say_the_same(void) {
+static void no_two_outcomes_say_the_same(void)
+{
     for (int one = 0; one < AMPS_STATUS_COUNT; one++) {
         for (int other = one + 1; other < AMPS_STATUS_COUNT; other++) {
             CHECK(strcmp(amps_status_text((amps_status)one),
@@ -24,7 +27,8 @@ static void no_two_outcomes_say_the_same(void) {
     }
 }
 
-static void what_is_no_outcome_still_has_a_text_and_raises(void) {
+static void what_is_no_outcome_still_has_a_text_and_raises(void)
+{
     const amps_status strangers[] = {AMPS_STATUS_COUNT, (amps_status)31};
     for (size_t index = 0; index < COUNT_OF(strangers); index++) {
         CHECK(strlen(amps_status_text(strangers[index])) > 0);
@@ -32,7 +36,8 @@ static void what_is_no_outcome_still_has_a_text_and_raises(void) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     RUN(every_outcome_says_its_text);
     RUN(every_outcome_names_its_exception);
     RUN(no_two_outcomes_say_the_same);

@@ -3,9 +3,10 @@
 
 #include "check.h"
 
-static void check_decodes(amps_slice text, amps_slice expected) {
-    char *tight = exactly(text);
-    char *out = exactly(text); /* decoding never grows: as many bytes must do */
+static void check_decodes(amps_slice text, amps_slice expected)
+{
+    char  *tight = exactly(text);
+    char  *out = exactly(text); /* decoding never grows: as many bytes must do */
     size_t size = amps_text_decode((amps_slice){tight, text.size}, out);
     if (!amps_slice_equal((amps_slice){out, size}, expected)) {
         fprintf(stderr, "%.*s decodes to %.*s\n", (int)text.size, text.at, (int)size, out);
@@ -17,13 +18,15 @@ static void check_decodes(amps_slice text, amps_slice expected) {
 
 #define CHECK_DECODES(text, expected) check_decodes(BYTES(text), BYTES(expected))
 
-static void text_without_escapes_stays_the_same(void) {
+static void text_without_escapes_stays_the_same(void)
+{
     CHECK_DECODES("", "");
     CHECK_DECODES("orders", "orders");
     CHECK_DECODES("caf\xc3\xa9 \xff\x01\0x", "caf\xc3\xa9 \xff\x01\0x");
 }
 
-static void every_letter_escape_is_decoded(void) {
+static void every_letter_escape_is_decoded(void)
+{
     CHECK_DECODES("\\\"", "\"");
     CHECK_DECODES("\\\\", "\\");
     CHECK_DECODES("\\/", "/");
@@ -31,7 +34,8 @@ static void every_letter_escape_is_decoded(void) {
     CHECK_DECODES("a\\\\\\\"b\\\\n", "a\\\"b\\n");
 }
 
-static void four_digits_are_a_code_point(void) {
+static void four_digits_are_a_code_point(void)
+{
     CHECK_DECODES("\\u0041", "A");
     CHECK_DECODES("\\u0000", "\0");
     CHECK_DECODES("\\u007f\\u0080", "\x7f\xc2\x80");
@@ -41,13 +45,15 @@ static void four_digits_are_a_code_point(void) {
     CHECK_DECODES("\\u00410", "A0");
 }
 
-static void a_surrogate_pair_is_one_code_point(void) {
+static void a_surrogate_pair_is_one_code_point(void)
+{
     CHECK_DECODES("\\ud83d\\ude00", "\xf0\x9f\x98\x80");
     CHECK_DECODES("\\uD800\\uDC00", "\xf0\x90\x80\x80");
     CHECK_DECODES("\\udbff\\udfff", "\xf4\x8f\xbf\xbf");
 }
 
-static void half_a_pair_stays_as_it_stands(void) {
+static void half_a_pair_stays_as_it_stands(void)
+{
     CHECK_DECODES("\\ud83d", "\\ud83d");
     CHECK_DECODES("\\ude00", "\\ude00");
     CHECK_DECODES("\\ud83d!", "\\ud83d!");
@@ -59,7 +65,8 @@ static void half_a_pair_stays_as_it_stands(void) {
     CHECK_DECODES("\\udc00\\udc00", "\\udc00\\udc00");
 }
 
-static void what_is_no_escape_stays_as_it_stands(void) {
+static void what_is_no_escape_stays_as_it_stands(void)
+{
     CHECK_DECODES("\\q\\0\\x41\\N", "\\q\\0\\x41\\N");
     CHECK_DECODES("\\u", "\\u");
     CHECK_DECODES("\\u12", "\\u12");
@@ -72,9 +79,10 @@ static void what_is_no_escape_stays_as_it_stands(void) {
     CHECK_DECODES("\\ud83d\\ude0", "\\ud83d\\ude0");
 }
 
-static void check_encodes(amps_slice text, amps_slice expected) {
-    char *tight = exactly(text);
-    char *out = malloc(AMPS_TEXT_ENCODED_SIZE_MAX(text.size));
+static void check_encodes(amps_slice text, amps_slice expected)
+{
+    char  *tight = exactly(text);
+    char  *out = malloc(AMPS_TEXT_ENCODED_SIZE_MAX(text.size));
     size_t size = amps_text_encode((amps_slice){tight, text.size}, out);
     CHECK(amps_slice_equal((amps_slice){out, size}, expected));
     free(tight);
@@ -83,7 +91,8 @@ static void check_encodes(amps_slice text, amps_slice expected) {
 
 #define CHECK_ENCODES(text, expected) check_encodes(BYTES(text), BYTES(expected))
 
-static void only_what_must_be_is_escaped(void) {
+static void only_what_must_be_is_escaped(void)
+{
     CHECK_ENCODES("", "");
     CHECK_ENCODES("orders/today", "orders/today");
     CHECK_ENCODES("/state = \"open\"", "/state = \\\"open\\\"");
@@ -93,7 +102,8 @@ static void only_what_must_be_is_escaped(void) {
     CHECK_ENCODES(" ~\x7f\x80\xff\xc3\xa9", " ~\x7f\x80\xff\xc3\xa9");
 }
 
-static void every_byte_at_every_place_comes_back(void) {
+static void every_byte_at_every_place_comes_back(void)
+{
     for (size_t size = 1; size <= 17; size++) {
         for (size_t place = 0; place < size; place++) {
             for (int byte = 0; byte < 256; byte++) {
@@ -111,7 +121,8 @@ static void every_byte_at_every_place_comes_back(void) {
     }
 }
 
-static void the_worst_text_fits_the_room_asked_for(void) {
+static void the_worst_text_fits_the_room_asked_for(void)
+{
     for (size_t size = 0; size < 40; size++) {
         char *text = calloc(size + 1, 1);
         char *out = malloc(AMPS_TEXT_ENCODED_SIZE_MAX(size));
@@ -121,11 +132,12 @@ static void the_worst_text_fits_the_room_asked_for(void) {
     }
 }
 
-static void the_end_of_quoted_text_is_found_at_every_place(void) {
+static void the_end_of_quoted_text_is_found_at_every_place(void)
+{
     for (size_t size = 0; size <= 40; size++) {
         for (size_t place = 0; place <= size; place++) {
-            char *tight = malloc(size + 1);
-            bool escaped = true;
+            char  *tight = malloc(size + 1);
+            bool   escaped = true;
             size_t quote = place;
             memset(tight, 'x', size + 1);
             tight[quote] = '"';
@@ -138,9 +150,10 @@ static void the_end_of_quoted_text_is_found_at_every_place(void) {
     }
 }
 
-static void an_escaped_quote_ends_nothing(void) {
+static void an_escaped_quote_ends_nothing(void)
+{
     char *tight = exactly(BYTES("a\\\"b\\\\\"rest"));
-    bool escaped = false;
+    bool  escaped = false;
     CHECK(amps_text_find_end(tight, tight + 11, &escaped) == tight + 6);
     CHECK(escaped);
     CHECK(amps_text_find_end(tight, tight + 6, &escaped) == NULL);
@@ -150,7 +163,8 @@ static void an_escaped_quote_ends_nothing(void) {
     free(tight);
 }
 
-int main(void) {
+int main(void)
+{
     RUN(text_without_escapes_stays_the_same);
     RUN(every_letter_escape_is_decoded);
     RUN(four_digits_are_a_code_point);

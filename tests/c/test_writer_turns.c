@@ -1,4 +1,4 @@
-/* test_writer_turns.c: whose turn it is to send, when several want to and when answers come back. */
+/* test_writer_turns.c: whose turn it is to send: several want to, or answers come back. */
 #include <sched.h>
 
 #include "amps_writer.h"

@@ -1,0 +1,428 @@
+/* peer.c: the far end of every benchmark, and the same work done in C with no client at all.
+ *
+ *   peer serve                 answers on a port of 127.0.0.1, printed first, until stdin ends
+ *   peer publish PORT N SIZE   sends N publishes in pieces of at most SIZE bytes (0: one by one),
+ *                              then a flush; prints the nanoseconds until that is acked
+ *   peer receive PORT N        asks for N messages and finds their frames; prints the nanoseconds
+ *   peer ping PORT N           N publishes, each sent when the last came back; prints the p50 and
+ *                              p99 of a round trip in nanoseconds
+ *
+ * What the server does with a publish, its topic says: "sink" swallows it, "echo" sends it to the
+ * connection's subscription, "pour" sends that as many messages as its body says. */
+#define _POSIX_C_SOURCE 200809L
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BODY_SIZE            100u
+#define PREFIX_SIZE          4u
+#define HEADER_SIZE_MAX      1024u
+#define VALUE_SIZE_MAX       64u
+#define SMALL_FRAME_SIZE_MAX (PREFIX_SIZE + HEADER_SIZE_MAX + BODY_SIZE)
+#define PIECE_SIZE           ((size_t)256 << 10) /* bytes per receive, and the largest frame */
+#define POUR_SIZE            ((size_t)64 << 10)  /* bytes per send of a source */
+#define BACKLOG              16
+#define FLOOR_SECONDS_MAX    120u /* a floor that takes longer is stuck */
+
+/* The very bytes that the client writes, too. */
+#define SINK_HEADER "{\"c\":\"p\",\"t\":\"sink\"}"
+#define ECHO_HEADER "{\"c\":\"p\",\"t\":\"echo\"}"
+#define POUR_HEADER "{\"c\":\"p\",\"t\":\"pour\"}"
+#define LOGON       "{\"c\":\"logon\",\"cid\":\"0\",\"client_name\":\"floor\",\"a\":\"processed\"}"
+#define SUBSCRIBE                                                                                  \
+    "{\"c\":\"subscribe\",\"cid\":\"1\",\"t\":\"any\",\"sub_id\":\"1\",\"a\":\"processed\"}"
+#define FLUSH "{\"c\":\"flush\",\"cid\":\"2\",\"a\":\"processed\"}"
+
+typedef struct slice {
+    const char *at;
+    size_t      size;
+} slice;
+
+typedef struct connection {
+    int    fd;
+    size_t start, end; /* received and not yet looked at */
+    char   sub_id[VALUE_SIZE_MAX];
+    char   bytes[PIECE_SIZE];
+} connection;
+
+static void fail(const char *doing)
+{
+    fprintf(stderr, "peer: %s: %s\n", doing, strerror(errno));
+    exit(1);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void *allocate(size_t size)
+{
+    void *memory = calloc(1, size);
+    if (memory == NULL) {
+        fail("allocating memory");
+    }
+    return memory;
+}
+
+/* ---- Frames ---------------------------------------------------------------------------------- */
+
+/* False: the other side is gone. */
+static bool send_all(int fd, const char *at, size_t size)
+{
+    while (size > 0) {
+        ssize_t sent = send(fd, at, size, 0);
+        if (sent < 0 && errno == EINTR) {
+            continue;
+        }
+        if (sent < 0) {
+            return false;
+        }
+        at += sent;
+        size -= (size_t)sent;
+    }
+    return true;
+}
+
+static size_t put_frame(char *at, slice header, slice body)
+{
+    uint32_t size = htonl((uint32_t)(header.size + body.size));
+    memcpy(at, &size, PREFIX_SIZE);
+    memcpy(at + PREFIX_SIZE, header.at, header.size);
+    memcpy(at + PREFIX_SIZE + header.size, body.at, body.size);
+    return PREFIX_SIZE + header.size + body.size;
+}
+
+static bool send_frame(int fd, const char *header, slice body)
+{
+    char frame[SMALL_FRAME_SIZE_MAX];
+    if (body.size > BODY_SIZE) {
+        return false;
+    }
+    return send_all(fd, frame, put_frame(frame, (slice){header, strlen(header)}, body));
+}
+
+/* Moves what is left to the front and receives behind it. False: gone, or no frame of ours. */
+static bool receive(connection *peer)
+{
+    memmove(peer->bytes, peer->bytes + peer->start, peer->end - peer->start);
+    peer->end -= peer->start;
+    peer->start = 0;
+    for (;;) {
+        ssize_t got = recv(peer->fd, peer->bytes + peer->end, PIECE_SIZE - peer->end, 0);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        peer->end += got > 0 ? (size_t)got : 0;
+        return got > 0;
+    }
+}
+
+static bool next_frame(connection *peer, slice *frame)
+{
+    for (;;) {
+        size_t waiting = peer->end - peer->start;
+        if (waiting >= PREFIX_SIZE) {
+            uint32_t size;
+            memcpy(&size, peer->bytes + peer->start, PREFIX_SIZE);
+            size = ntohl(size);
+            if (waiting >= PREFIX_SIZE + size) {
+                *frame = (slice){peer->bytes + peer->start + PREFIX_SIZE, size};
+                peer->start += PREFIX_SIZE + size;
+                return true;
+            }
+        }
+        if (!receive(peer)) {
+            return false;
+        }
+    }
+}
+
+static bool starts_with(slice frame, const char *text)
+{
+    size_t size = strlen(text);
+    return frame.size >= size && memcmp(frame.at, text, size) == 0;
+}
+
+static slice after(slice frame, const char *header)
+{
+    size_t size = strlen(header);
+    return (slice){frame.at + size, frame.size - size};
+}
+
+/* ---- The server ------------------------------------------------------------------------------ */
+
+/* The quoted value of a key, as our client writes it; "" if there is none. */
+static void read_value(slice frame, const char *key, char value[VALUE_SIZE_MAX])
+{
+    char   header[HEADER_SIZE_MAX + 1];
+    size_t size = frame.size < HEADER_SIZE_MAX ? frame.size : HEADER_SIZE_MAX;
+    value[0] = '\0';
+    memcpy(header, frame.at, size);
+    header[size] = '\0';
+    const char *found = strstr(header, key);
+    if (found != NULL) {
+        found += strlen(key);
+        size = strcspn(found, "\"");
+        size = size < VALUE_SIZE_MAX ? size : VALUE_SIZE_MAX - 1;
+        memcpy(value, found, size);
+        value[size] = '\0';
+    }
+}
+
+static bool acknowledge(connection *peer, slice frame)
+{
+    char id[VALUE_SIZE_MAX], asked[VALUE_SIZE_MAX], header[HEADER_SIZE_MAX];
+    read_value(frame, "\"cid\":\"", id);
+    read_value(frame, "\"a\":\"", asked);
+    if (asked[0] == '\0') {
+        return true;
+    }
+    snprintf(header, sizeof header,
+             "{\"c\":\"ack\",\"cid\":\"%s\",\"a\":\"%s\",\"status\":\"success\",\"version\":\"1\"}",
+             id, asked);
+    return send_frame(peer->fd, header, (slice){"", 0});
+}
+
+static bool echo(connection *peer, slice body)
+{
+    char header[HEADER_SIZE_MAX];
+    snprintf(header, sizeof header, "{\"c\":\"p\",\"t\":\"echo\",\"sids\":\"%s\"}", peer->sub_id);
+    return send_frame(peer->fd, header, body);
+}
+
+/* Sends many copies of one frame, as many to a send as fit. */
+static bool send_copies(int fd, const char *header, uint64_t count, size_t size_max)
+{
+    static const char body[BODY_SIZE + 1] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+                                            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+    const slice       head = {header, strlen(header)};
+    size_t            frame_size = PREFIX_SIZE + head.size + BODY_SIZE;
+    size_t            copies = size_max > frame_size ? size_max / frame_size : 1;
+    char             *block = allocate(copies * frame_size);
+    for (size_t index = 0; index < copies; index++) {
+        put_frame(block + index * frame_size, head, (slice){body, BODY_SIZE});
+    }
+    bool alive = true;
+    while (alive && count > 0) {
+        uint64_t now = count < copies ? count : copies;
+        alive = send_all(fd, block, now * frame_size);
+        count -= now;
+    }
+    free(block);
+    return alive;
+}
+
+static bool pour(connection *peer, slice body)
+{
+    char header[HEADER_SIZE_MAX], number[VALUE_SIZE_MAX] = "";
+    memcpy(number, body.at, body.size < VALUE_SIZE_MAX ? body.size : VALUE_SIZE_MAX - 1);
+    snprintf(header, sizeof header, "{\"c\":\"p\",\"t\":\"pour\",\"sids\":\"%s\"}", peer->sub_id);
+    return send_copies(peer->fd, header, strtoull(number, NULL, 10), POUR_SIZE);
+}
+
+static bool answer(connection *peer, slice frame)
+{
+    if (starts_with(frame, SINK_HEADER)) {
+        return true;
+    }
+    if (starts_with(frame, ECHO_HEADER)) {
+        return echo(peer, after(frame, ECHO_HEADER));
+    }
+    if (starts_with(frame, POUR_HEADER)) {
+        return pour(peer, after(frame, POUR_HEADER));
+    }
+    if (starts_with(frame, "{\"c\":\"p\"")) {
+        fprintf(stderr, "peer: a publish that is none of ours: %.60s\n", frame.at);
+        return false;
+    }
+    if (starts_with(frame, "{\"c\":\"subscribe\"")) {
+        read_value(frame, "\"sub_id\":\"", peer->sub_id);
+    }
+    return acknowledge(peer, frame);
+}
+
+static void *serve_connection(void *context)
+{
+    connection *peer = context;
+    slice       frame;
+    while (next_frame(peer, &frame) && answer(peer, frame)) {
+    }
+    close(peer->fd);
+    free(peer);
+    return NULL;
+}
+
+static void set_nodelay(int fd)
+{
+    int on = 1;
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
+        fail("setting TCP_NODELAY");
+    }
+}
+
+static void *accept_connections(void *context)
+{
+    int listener = *(int *)context, fd;
+    while ((fd = accept(listener, NULL, NULL)) >= 0) {
+        pthread_t   thread;
+        connection *peer = allocate(sizeof *peer);
+        set_nodelay(fd);
+        peer->fd = fd;
+        errno = pthread_create(&thread, NULL, serve_connection, peer);
+        if (errno != 0 || (errno = pthread_detach(thread)) != 0) {
+            fail("starting a thread");
+        }
+    }
+    fail("accepting");
+    return NULL;
+}
+
+/* Whoever started us holds our stdin: when that ends, so do we. */
+static void serve(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t          size = sizeof address;
+    pthread_t          thread;
+    int                listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) != 0 ||
+        listen(listener, BACKLOG) != 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &size) != 0) {
+        fail("listening");
+    }
+    errno = pthread_create(&thread, NULL, accept_connections, &listener);
+    if (errno != 0) {
+        fail("starting a thread");
+    }
+    printf("%u\n", (unsigned)ntohs(address.sin_port));
+    fflush(stdout);
+    while (getchar() != EOF) {
+    }
+    exit(0); /* takes the threads along */
+}
+
+/* ---- The floors ------------------------------------------------------------------------------ */
+
+static void await_frame(connection *peer, slice *frame)
+{
+    if (!next_frame(peer, frame)) {
+        fail("waiting for a frame");
+    }
+}
+
+static void say(connection *peer, const char *header, slice body)
+{
+    if (!send_frame(peer->fd, header, body)) {
+        fail("sending");
+    }
+}
+
+static void ask(connection *peer, const char *header)
+{
+    slice ack;
+    say(peer, header, (slice){"", 0});
+    await_frame(peer, &ack);
+}
+
+static connection *log_on(const char *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    connection        *peer = allocate(sizeof *peer);
+    alarm(FLOOR_SECONDS_MAX);
+    address.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
+    peer->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (peer->fd < 0 || connect(peer->fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        fail("connecting");
+    }
+    set_nodelay(peer->fd);
+    ask(peer, LOGON);
+    ask(peer, SUBSCRIBE);
+    return peer;
+}
+
+static void publish(connection *peer, uint64_t count, size_t size_max)
+{
+    uint64_t began = now_ns();
+    if (!send_copies(peer->fd, SINK_HEADER, count, size_max)) {
+        fail("publishing");
+    }
+    ask(peer, FLUSH);
+    printf("%llu\n", (unsigned long long)(now_ns() - began));
+}
+
+static void receive_all(connection *peer, const char *count_text, uint64_t count)
+{
+    slice    frame;
+    uint64_t began = now_ns();
+    say(peer, POUR_HEADER, (slice){count_text, strlen(count_text)});
+    for (uint64_t index = 0; index < count; index++) {
+        await_frame(peer, &frame);
+    }
+    printf("%llu\n", (unsigned long long)(now_ns() - began));
+}
+
+static int by_size(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static void ping(connection *peer, uint64_t count)
+{
+    char      body[BODY_SIZE];
+    slice     frame;
+    uint64_t *took = allocate(count * sizeof *took);
+    memset(body, 'x', sizeof body);
+    for (uint64_t index = 0; index < count; index++) {
+        uint64_t began = now_ns();
+        say(peer, ECHO_HEADER, (slice){body, sizeof body});
+        await_frame(peer, &frame);
+        took[index] = now_ns() - began;
+    }
+    qsort(took, count, sizeof *took, by_size);
+    printf("%llu %llu\n", (unsigned long long)took[count / 2],
+           (unsigned long long)took[count - 1 - count / 100]);
+    free(took);
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: peer serve | publish PORT N SIZE | receive PORT N | ping PORT N\n");
+    return 2;
+}
+
+int main(int count, char **words)
+{
+    signal(SIGPIPE, SIG_IGN);
+    if (count == 2 && strcmp(words[1], "serve") == 0) {
+        serve();
+    }
+    uint64_t messages = count >= 4 ? strtoull(words[3], NULL, 10) : 0;
+    if (messages == 0) {
+        return usage();
+    }
+    if (count == 5 && strcmp(words[1], "publish") == 0) {
+        publish(log_on(words[2]), messages, strtoull(words[4], NULL, 10));
+    } else if (count == 4 && strcmp(words[1], "receive") == 0) {
+        receive_all(log_on(words[2]), words[3], messages);
+    } else if (count == 4 && strcmp(words[1], "ping") == 0) {
+        ping(log_on(words[2]), messages);
+    } else {
+        return usage();
+    }
+    return 0;
+}

@@ -1,0 +1,428 @@
+/* test_reader.c: every message reaches those it is for, in order, and nobody else. */
+#include "amps_reader.h"
+
+#include "check.h"
+#include "peer.h"
+#include "witness.h"
+
+static const char *const two[] = {"a", "b"};
+
+typedef struct exchange {
+    const char *frame;
+    const char *log;
+} exchange;
+
+static void check_exchanges(witness *seen, const exchange *exchanges, size_t count)
+{
+    for (size_t index = 0; index < count; index++) {
+        peer_say(seen->wire.peers, exchanges[index].frame);
+        peer_say(seen->wire.peers,
+                 "{\"c\":\"p\",\"sub_id\":\"a\"}."); /* all before it is through */
+        char expected[200];
+        snprintf(expected, sizeof expected, "%sa/a=.;", exchanges[index].log);
+        witness_expect(seen, expected);
+    }
+}
+
+/* ---- Publishes --------------------------------------------------------------------------------
+ */
+
+static void a_publish_goes_to_every_id_it_lists(void)
+{
+    static const exchange exchanges[] = {
+        {"{\"c\":\"p\",\"sids\":\"a\"}1", "a/a=1;"},
+        {"{\"c\":\"publish\",\"sids\":\"a,b\"}2", "a/a=2;b/b=2;"},
+        {"{\"c\":\"p\",\"sids\":\"b,a,b\"}3", "b/b=3;a/a=3;b/b=3;"},
+        {"{\"c\":\"p\",\"sids\":\"  a ,  b  \"}4", "a/a=4;b/b=4;"},
+        {"{\"c\":\"p\",\"sids\":\",,a,\"}5", "a/a=5;"},
+        {"{\"c\":\"p\",\"sids\":\"x,a,y\"}6", "a/a=6;"},
+        {"{\"c\":\"p\",\"sub_id\":\"b\"}7", "b/b=7;"},
+        {"{\"c\":\"p\",\"sub_id\":\"b\",\"sids\":\"a\"}8", "a/a=8;"},
+        {"{\"c\":\"oof\",\"sids\":\"a,b\"}9", "a/a=9;b/b=9;"},
+        {"{\"c\":\"p\",\"sids\":\"a\"}", "a/a=;"},
+        {"{\"c\":\"p\",\"sids\":\"a\"}{\"c\":\"p\"}", "a/a={\"c\":\"p\"};"},
+    };
+    witness *seen = witness_start(2, two);
+    witness_open(seen);
+    check_exchanges(seen, exchanges, COUNT_OF(exchanges));
+    witness_end(seen);
+}
+
+static const exchange for_nobody[] = {
+    {"{\"c\":\"p\",\"sids\":\"x,y\"}1", "last/=1;"},
+    {"{\"c\":\"p\",\"sids\":\"aa\"}2", "last/=2;"},
+    {"{\"c\":\"p\",\"sids\":\"A\"}3", "last/=3;"},
+    {"{\"c\":\"p\",\"sids\":\" , \"}4", "last/=4;"},
+    {"{\"c\":\"p\",\"sids\":\"\"}5", "last/=5;"},
+    {"{\"c\":\"p\"}6", "last/=6;"},
+    {"{\"c\":\"p\",\"query_id\":\"a\"}7", "last/=7;"},
+    {"{\"c\":\"nonsense\",\"sub_id\":\"a\"}8", "last/=8;"},
+    {"{}9", "last/=9;"},
+    {"{\"c\":\"sow\",\"query_id\":\"x\"}{\"l\":2}10", "last/=10;"},
+    {"{\"c\":\"group_begin\",\"query_id\":\"x\"}", "last/=;"},
+    {"{\"c\":\"ack\",\"cid\":\"x\",\"a\":\"processed\"}", "last/=;"},
+    {"{\"c\":\"ack\"}", "last/=;"},
+};
+
+static void what_nobody_listens_to_goes_to_the_last_chance(void)
+{
+    witness *seen = witness_start(2, two);
+    witness_open(seen);
+    amps_client_want_last_chance(seen->client, true);
+    check_exchanges(seen, for_nobody, COUNT_OF(for_nobody));
+    witness_end(seen);
+}
+
+static void without_a_last_chance_it_goes_nowhere(void)
+{
+    witness *seen = witness_start(2, two);
+    witness_open(seen);
+    for (size_t index = 0; index < COUNT_OF(for_nobody); index++) {
+        peer_say(seen->wire.peers, for_nobody[index].frame);
+    }
+    peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"a\"}.");
+    witness_expect(seen, "a/a=.;");
+    witness_end(seen);
+}
+
+static void an_escaped_id_finds_its_route_and_one_too_long_finds_none(void)
+{
+    char     text[600] = "{\"c\":\"p\",\"sids\":\"q\\\"\\u0041";
+    witness *seen = witness_start(2, (const char *const[]){"a", "q\"A"});
+    witness_open(seen);
+    strcat(text, "\"}1");
+    peer_say(seen->wire.peers, text);
+    witness_expect(seen, "q\"A/q\\\"\\u0041=1;");
+    amps_client_want_last_chance(seen->client, true);
+    size_t size = strlen("{\"c\":\"p\",\"sids\":\"");
+    memset(text + size, 'x', AMPS_ID_SIZE_MAX);
+    strcpy(text + size + AMPS_ID_SIZE_MAX, "\\n\"}2");
+    peer_say(seen->wire.peers, text);
+    witness_expect(seen, "last/=2;");
+    witness_end(seen);
+}
+
+/* ---- Answers to queries -----------------------------------------------------------------------
+ */
+
+static void records_and_groups_go_to_their_query(void)
+{
+    static const exchange exchanges[] = {
+        {"{\"c\":\"group_begin\",\"query_id\":\"b\"}", "b/=;"},
+        {"{\"c\":\"sow\",\"query_id\":\"b\"}{\"k\":\"1\",\"l\":3}abc{\"l\":0}{\"l\":2}de",
+         "b/=abc;b/=;b/=de;"},
+        {"{\"c\":\"sow\",\"query_id\":\"b\",\"l\":3}abc", "b/=abc;"},
+        {"{\"c\":\"sow\",\"query_id\":\"b\"}", ""},
+        {"{\"c\":\"sow\",\"sub_id\":\"b\"}{\"l\":1}s", "b/=s;"},
+        {"{\"c\":\"sow\",\"cid\":\"b\"}{\"l\":1}c", "b/=c;"},
+        {"{\"c\":\"sow\",\"query_id\":\"x\",\"sub_id\":\"b\",\"cid\":\"a\"}{\"l\":1}f", "b/=f;"},
+        {"{\"c\":\"group_end\",\"sub_id\":\"b\"}", "b/=;"},
+    };
+    witness *seen = witness_start(2, two);
+    witness_open(seen);
+    check_exchanges(seen, exchanges, COUNT_OF(exchanges));
+    witness_end(seen);
+}
+
+static void acks_reach_only_routes_that_asked_for_their_type(void)
+{
+    static const exchange exchanges[] = {
+        {"{\"c\":\"ack\",\"cid\":\"b\",\"a\":\"stats\"}", "b/=;"},
+        {"{\"c\":\"ack\",\"cid\":\"b\",\"a\":\"processed\"}", ""},
+        {"{\"c\":\"ack\",\"cid\":\"b\",\"a\":\"processed,stats\"}", "b/=;"},
+        {"{\"c\":\"ack\",\"cid\":\"x\",\"query_id\":\"b\",\"a\":\"stats\"}", "b/=;"},
+        {"{\"c\":\"ack\",\"cid\":\"b\",\"a\":\"nonsense\"}", ""},
+        {"{\"c\":\"ack\",\"cid\":\"b\"}", ""},
+    };
+    witness *seen = witness_start(2, two);
+    witness_open(seen);
+    amps_client_want_last_chance(seen->client, true);
+    check_exchanges(seen, exchanges, COUNT_OF(exchanges));
+    witness_end(seen);
+}
+
+/* ---- Streams ----------------------------------------------------------------------------------
+ */
+
+static void take(amps_stream *stream, const char *body)
+{
+    amps_message message;
+    void        *block;
+    CHECK_STATUS(amps_stream_wait(stream, PATIENCE_MS), AMPS_OK);
+    CHECK_STATUS(amps_stream_take(stream, &message, &block), AMPS_OK);
+    CHECK_TEXT(message.body, body);
+    amps_block_free(block);
+}
+
+static witness *start_with_stream(size_t depth_max, amps_stream **stream)
+{
+    witness *seen = witness_start(2, two);
+    *stream = amps_stream_new(depth_max);
+    CHECK_STATUS(amps_client_add_route(seen->client, BYTES("s"), NULL, *stream, 0), AMPS_OK);
+    witness_open(seen);
+    return seen;
+}
+
+static void a_stream_and_a_handler_each_get_their_own(void)
+{
+    amps_stream *stream;
+    witness     *seen = start_with_stream(0, &stream);
+    peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"a,s\"}1");
+    peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"s\"}2");
+    peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"b\"}3");
+    take(stream, "1");
+    take(stream, "2");
+    witness_expect(seen, "a/a=1;b/b=3;");
+    amps_stream_drop(stream);
+    witness_end(seen);
+}
+
+static void a_full_stream_stops_the_reading_until_one_is_taken(void)
+{
+    amps_stream *stream;
+    witness     *seen = start_with_stream(1, &stream);
+    peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"a\"}0");
+    peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"s\"}1");
+    peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"s\"}2");
+    peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"a\"}3");
+    witness_expect(seen, "a/a=0;");
+    take(stream, "1");
+    witness_expect(seen, "a/a=3;");
+    take(stream, "2");
+    amps_stream_drop(stream);
+    witness_end(seen);
+}
+
+static void a_full_stream_does_not_hold_up_an_awaited_ack(void)
+{
+    amps_message ack;
+    amps_stream *stream;
+    witness     *seen = start_with_stream(1, &stream);
+    for (int count = 0; count < 5; count++) {
+        peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"s\"}1");
+    }
+    peer_say(seen->wire.peers, "{\"c\":\"ack\",\"cid\":\"7\",\"a\":\"processed\"}");
+    CHECK_STATUS(amps_stream_wait(stream, PATIENCE_MS), AMPS_OK);
+    amps_waiter *waiter = amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_PROCESSED);
+    CHECK_STATUS(amps_client_wait(seen->client, waiter, PATIENCE_MS, &ack), AMPS_OK);
+    amps_client_end_wait(seen->client, waiter);
+    CHECK_NUMBER(amps_stream_depth(stream), 5);
+    amps_stream_drop(stream);
+    witness_end(seen);
+}
+
+static void a_full_stream_nobody_empties_does_not_hold_up_closing(void)
+{
+    amps_stream *stream;
+    witness     *seen = start_with_stream(1, &stream);
+    for (int count = 0; count < 5; count++) {
+        peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"s\"}1");
+    }
+    CHECK_STATUS(amps_stream_wait(stream, PATIENCE_MS), AMPS_OK);
+    amps_stream_drop(stream); /* the route keeps it */
+    witness_end(seen);
+}
+
+static void a_closed_stream_holds_up_nobody(void)
+{
+    char         bytes[200 * 40];
+    size_t       size = 0;
+    amps_stream *stream;
+    witness     *seen = start_with_stream(1, &stream);
+    for (int count = 0; count < 200; count++) {
+        size += put_frame(bytes + size, "{\"c\":\"p\",\"sids\":\"s\"}2");
+    }
+    peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"s\"}1");
+    CHECK_STATUS(amps_stream_wait(stream, PATIENCE_MS), AMPS_OK);
+    peer_write(seen->wire.peers, bytes, size);
+    amps_stream_close(stream);
+    peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"a\"}3");
+    witness_expect(seen, "a/a=3;");
+    amps_stream_drop(stream);
+    witness_end(seen);
+}
+
+#define STREAMS 200u
+
+static void messages_for_many_streams_in_one_piece_all_arrive(void)
+{
+    static char  bytes[STREAMS * 64];
+    amps_stream *streams[STREAMS];
+    char         text[64];
+    size_t       size = 0;
+    witness     *seen = witness_start(0, NULL);
+    for (unsigned index = 0; index < STREAMS; index++) {
+        streams[index] = amps_stream_new(0);
+        snprintf(text, sizeof text, "%u", index);
+        CHECK_STATUS(
+            amps_client_add_route(seen->client, amps_slice_of(text), NULL, streams[index], 0),
+            AMPS_OK);
+        snprintf(text, sizeof text, "{\"c\":\"p\",\"sids\":\"%u\"}%u", index, index);
+        size += put_frame(bytes + size, text);
+    }
+    peer_write(seen->wire.peers, bytes, size);
+    witness_open(seen);
+    for (unsigned index = 0; index < STREAMS; index++) {
+        snprintf(text, sizeof text, "%u", index);
+        take(streams[index], text);
+        amps_stream_drop(streams[index]);
+    }
+    witness_end(seen);
+}
+
+/* ---- Bursts -----------------------------------------------------------------------------------
+ */
+
+static void what_has_arrived_is_delivered_in_bursts_and_in_order(void)
+{
+    static char bytes[64 << 10], expected[64 << 10];
+    char        text[64];
+    size_t      size = 0;
+    witness    *seen = witness_start(2, two);
+    for (unsigned index = 0; index < 1000; index++) {
+        const char *to = index % 3 == 0 ? "a" : "b";
+        snprintf(text, sizeof text, "{\"c\":\"p\",\"sids\":\"%s\"}%u", to, index);
+        size += put_frame(bytes + size, text);
+        snprintf(text, sizeof text, "%s/%s=%u;", to, to, index);
+        strcat(expected, text);
+    }
+    peer_write(seen->wire.peers, bytes, size);
+    witness_open(seen);
+    witness_expect(seen, expected);
+    CHECK(witness_now(seen, &seen->bursts) >= 1000 / AMPS_READER_BURST_MAX);
+    CHECK(witness_now(seen, &seen->bursts) < 100);
+    witness_end(seen);
+}
+
+static void remove_other(witness *seen, const amps_delivery *delivery)
+{
+    if (strcmp(amps_route_handler(delivery->route), "a") == 0) {
+        amps_client_remove_route(seen->client, BYTES("b"));
+    }
+}
+
+static void a_route_removed_during_a_burst_is_not_live(void)
+{
+    char        bytes[300];
+    size_t      size = 0;
+    const char *frames[] = {"{\"c\":\"p\",\"sids\":\"b\"}1", "{\"c\":\"p\",\"sids\":\"a\"}2",
+                            "{\"c\":\"p\",\"sids\":\"b\"}3", "{\"c\":\"p\",\"sids\":\"b,a\"}4"};
+    witness    *seen = witness_start(2, two);
+    seen->on_delivery = remove_other;
+    for (size_t index = 0; index < COUNT_OF(frames); index++) {
+        size += put_frame(bytes + size, frames[index]);
+    }
+    peer_write(seen->wire.peers, bytes, size);
+    witness_open(seen);
+    witness_expect(seen, "b/b=1;a/a=2;a/a=4;");
+    CHECK_NUMBER(witness_now(seen, &seen->dead), 2);
+    peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"b,a\"}5"); /* and not found later */
+    witness_expect(seen, "a/a=5;");
+    CHECK_NUMBER(witness_now(seen, &seen->dead), 2);
+    witness_end(seen);
+}
+
+/* ---- Routes that change while messages come ----------------------------------------------------
+ */
+
+static void a_header_seen_before_finds_who_listens_now(void)
+{
+    static const char *const frames[] = {"{\"c\":\"p\",\"sids\":\"a\"}.",
+                                         "{\"c\":\"p\",\"sids\":\"x,a\"}."};
+    witness                 *seen = witness_start(0, NULL);
+    witness_open(seen);
+    amps_client_want_last_chance(seen->client, true);
+    for (size_t index = 0; index < COUNT_OF(frames); index++) {
+        const char *frame = frames[index];
+        for (int turn = 0; turn < 3; turn++) {
+            const char *name = turn == 0 ? "old" : "new";
+            char        expected[100];
+            CHECK_STATUS(
+                amps_client_add_route(seen->client, BYTES("a"), (void *)(uintptr_t)name, NULL, 0),
+                AMPS_OK);
+            peer_say(seen->wire.peers, frame);
+            peer_say(seen->wire.peers, frame);
+            snprintf(expected, sizeof expected, "%s/a=.;%s/a=.;", name, name);
+            witness_expect(seen, expected);
+            CHECK(amps_client_remove_route(seen->client, BYTES("a")));
+            peer_say(seen->wire.peers, frame);
+            witness_expect(seen, "last/=.;");
+        }
+    }
+    witness_end(seen);
+}
+
+static void *remove_soon(void *seen)
+{
+    for (int turn = 0; turn < 200; turn++) { /* somewhere in here the message comes */
+        amps_client_remove_route(((witness *)seen)->client, BYTES("none"));
+    }
+    CHECK(amps_client_remove_route(((witness *)seen)->client, BYTES("a")));
+    return NULL;
+}
+
+/* However the two meet: afterwards nobody is called any more, nor is freed memory looked at. */
+static void a_route_removed_while_its_message_comes_is_not_used_again(void)
+{
+    static const char frame[] = "{\"c\":\"p\",\"sids\":\"a\"}.";
+    witness          *seen = witness_start(0, NULL);
+    witness_open(seen);
+    for (int turn = 0; turn < 1000; turn++) {
+        CHECK_STATUS(
+            amps_client_add_route(seen->client, BYTES("a"), (void *)(uintptr_t)two[0], NULL, 0),
+            AMPS_OK);
+        pthread_t thread = start(remove_soon, seen);
+        peer_say(seen->wire.peers, frame);
+        join(thread);
+        wait_taken(seen->wire.ours);
+        size_t before = witness_now(seen, &seen->dead);
+        peer_say(seen->wire.peers, frame);
+        wait_taken(seen->wire.ours);
+        CHECK(witness_now(seen, &seen->dead) <= before + 1); /* the first one's, at most */
+    }
+    witness_end(seen);
+}
+
+/* What a handler reads as the id is the id it subscribed with. */
+static void read_escaped_id(witness *seen, const amps_delivery *delivery)
+{
+    char       text[AMPS_ID_SIZE_MAX];
+    amps_slice id;
+    bool       escaped;
+    (void)seen;
+    CHECK_STATUS(amps_message_field(&delivery->message, AMPS_FIELD_SUB_ID, &id, &escaped), AMPS_OK);
+    size_t size = escaped ? amps_text_decode(id, text) : id.size;
+    CHECK_TEXT(((amps_slice){escaped ? text : id.at, size}), "q\"A");
+}
+
+static void an_escaped_id_is_read_as_it_was_given(void)
+{
+    witness *seen = witness_start(1, (const char *const[]){"q\"A"});
+    seen->on_delivery = read_escaped_id;
+    witness_open(seen);
+    peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"q\\\"\\u0041\"}1");
+    witness_wait(seen, &seen->delivered, 1);
+    witness_end(seen);
+}
+
+int main(void)
+{
+    RUN(a_publish_goes_to_every_id_it_lists);
+    RUN(what_nobody_listens_to_goes_to_the_last_chance);
+    RUN(without_a_last_chance_it_goes_nowhere);
+    RUN(an_escaped_id_finds_its_route_and_one_too_long_finds_none);
+    RUN(records_and_groups_go_to_their_query);
+    RUN(acks_reach_only_routes_that_asked_for_their_type);
+    RUN(a_stream_and_a_handler_each_get_their_own);
+    RUN(a_full_stream_stops_the_reading_until_one_is_taken);
+    RUN(a_full_stream_does_not_hold_up_an_awaited_ack);
+    RUN(a_full_stream_nobody_empties_does_not_hold_up_closing);
+    RUN(a_closed_stream_holds_up_nobody);
+    RUN(messages_for_many_streams_in_one_piece_all_arrive);
+    RUN(what_has_arrived_is_delivered_in_bursts_and_in_order);
+    RUN(a_route_removed_during_a_burst_is_not_live);
+    RUN(a_header_seen_before_finds_who_listens_now);
+    RUN(a_route_removed_while_its_message_comes_is_not_used_again);
+    RUN(an_escaped_id_is_read_as_it_was_given);
+    return 0;
+}

@@ -1,0 +1,335 @@
+/* test_routes.c: ids find their routes, and a route removed while someone is inside stays whole. */
+#include "amps_routes.h"
+
+#include "amps_memory.h"
+#include "check.h"
+#include "peer.h"
+
+#define MANY 10000
+
+static int handlers[MANY]; /* the addresses are what matters */
+
+static amps_slice id_of(size_t number, char out[24])
+{
+    int size = snprintf(out, 24, "id-%zu", number);
+    return (amps_slice){out, (size_t)size};
+}
+
+static amps_status add(amps_routes *routes, const char *id, void *handler)
+{
+    return amps_routes_add(routes, amps_slice_of(id), handler, NULL, 0);
+}
+
+static void *found(amps_routes *routes, const char *id)
+{
+    amps_route *route = amps_routes_find(routes, amps_slice_of(id));
+    return route != NULL ? amps_route_handler(route) : NULL;
+}
+
+static void an_empty_table_knows_nobody(void)
+{
+    size_t      before = amps_memory_live();
+    amps_routes routes;
+    amps_routes_init(&routes);
+    amps_routes_enter(&routes);
+    CHECK(amps_routes_find(&routes, amps_slice_of("a")) == NULL);
+    CHECK(amps_routes_find(&routes, BYTES("")) == NULL);
+    CHECK(!amps_routes_remove(&routes, amps_slice_of("a")));
+    amps_routes_remove_all(&routes, AMPS_CLOSED);
+    amps_routes_leave(&routes);
+    amps_routes_fini(&routes);
+    CHECK_NUMBER(amps_memory_live(), before);
+}
+
+static void an_id_finds_its_route_until_it_is_removed(void)
+{
+    amps_routes routes;
+    amps_routes_init(&routes);
+    CHECK_STATUS(amps_routes_add(&routes, BYTES("a"), &handlers[1], NULL, AMPS_ACK_STATS), AMPS_OK);
+    CHECK_STATUS(add(&routes, "ab", &handlers[2]), AMPS_OK);
+    amps_routes_enter(&routes);
+    amps_route *route = amps_routes_find(&routes, BYTES("a"));
+    CHECK(route != NULL && amps_route_is_live(route));
+    CHECK(amps_route_handler(route) == &handlers[1]);
+    CHECK_NUMBER(route->ack_types, AMPS_ACK_STATS);
+    CHECK(found(&routes, "ab") == &handlers[2]);
+    CHECK(found(&routes, "b") == NULL);
+    CHECK(found(&routes, "abc") == NULL);
+    amps_routes_leave(&routes);
+    CHECK(amps_routes_remove(&routes, BYTES("a")));
+    CHECK(!amps_routes_remove(&routes, BYTES("a")));
+    CHECK(found(&routes, "a") == NULL);
+    CHECK(found(&routes, "ab") == &handlers[2]);
+    amps_routes_fini(&routes);
+}
+
+static void any_bytes_are_an_id(void)
+{
+    static char      large[100000];
+    const amps_slice ids[] = {BYTES(""),     BYTES("\0"),       BYTES("\0\0"),        BYTES("a\0b"),
+                              BYTES("a\0c"), BYTES("\xff\xfe"), {large, sizeof large}};
+    amps_routes      routes;
+    amps_routes_init(&routes);
+    for (size_t index = 0; index < COUNT_OF(ids); index++) {
+        CHECK_STATUS(amps_routes_add(&routes, ids[index], &handlers[index], NULL, 0), AMPS_OK);
+    }
+    for (size_t index = 0; index < COUNT_OF(ids); index++) {
+        amps_route *route = amps_routes_find(&routes, ids[index]);
+        CHECK(route != NULL && amps_route_handler(route) == &handlers[index]);
+    }
+    amps_routes_fini(&routes);
+}
+
+static void an_id_in_use_is_refused_and_its_route_stays(void)
+{
+    size_t       before = amps_memory_live();
+    amps_routes  routes;
+    amps_stream *stream = amps_stream_new(0);
+    amps_routes_init(&routes);
+    CHECK_STATUS(add(&routes, "a", &handlers[1]), AMPS_OK);
+    CHECK_STATUS(amps_routes_add(&routes, BYTES("a"), NULL, stream, 0), AMPS_ID_IN_USE);
+    CHECK(found(&routes, "a") == &handlers[1]);
+    CHECK(amps_routes_remove(&routes, BYTES("a")));
+    CHECK_STATUS(add(&routes, "a", &handlers[2]), AMPS_OK);
+    CHECK(found(&routes, "a") == &handlers[2]);
+    amps_routes_fini(&routes);
+    amps_stream_drop(stream);
+    CHECK_NUMBER(amps_memory_live(), before);
+}
+
+static void a_stream_removes_its_own_route_only(void)
+{
+    amps_routes  routes;
+    amps_stream *mine = amps_stream_new(0), *other = amps_stream_new(0);
+    amps_routes_init(&routes);
+    CHECK(!amps_routes_remove_stream(&routes, BYTES("a"), mine));
+    CHECK_STATUS(amps_routes_add(&routes, BYTES("a"), NULL, other, 0), AMPS_OK);
+    CHECK_STATUS(add(&routes, "b", &handlers[1]), AMPS_OK);
+    CHECK(!amps_routes_remove_stream(&routes, BYTES("a"), mine));
+    CHECK(!amps_routes_remove_stream(&routes, BYTES("b"), mine));
+    CHECK(amps_routes_find(&routes, BYTES("a")) != NULL);
+    CHECK(amps_routes_remove_stream(&routes, BYTES("a"), other));
+    CHECK(amps_routes_find(&routes, BYTES("a")) == NULL);
+    amps_routes_fini(&routes);
+    amps_stream_drop(mine);
+    amps_stream_drop(other);
+}
+
+static void ids_of_one_hash_are_told_apart(void)
+{
+    const char *collisions[][2] = {{"costarring", "liquid"}, /* equal by 32-bit FNV-1a */
+                                   {"declinate", "macallums"},
+                                   {"altarage", "zinke"}};
+    amps_routes routes;
+    amps_routes_init(&routes);
+    for (size_t index = 0; index < COUNT_OF(collisions); index++) {
+        const char **pair = collisions[index];
+        CHECK_STATUS(add(&routes, pair[0], &handlers[0]), AMPS_OK);
+        CHECK(found(&routes, pair[1]) == NULL);
+        CHECK(!amps_routes_remove(&routes, amps_slice_of(pair[1])));
+        CHECK_STATUS(add(&routes, pair[1], &handlers[1]), AMPS_OK);
+        CHECK(amps_routes_find(&routes, amps_slice_of(pair[0]))->hash ==
+              amps_routes_find(&routes, amps_slice_of(pair[1]))->hash);
+        CHECK(found(&routes, pair[0]) == &handlers[0]);
+        CHECK(amps_routes_remove(&routes, amps_slice_of(pair[0])));
+        CHECK(found(&routes, pair[1]) == &handlers[1]);
+    }
+    amps_routes_fini(&routes);
+}
+
+static void the_table_grows_and_every_id_is_still_found(void)
+{
+    size_t      before = amps_memory_live();
+    char        id[24];
+    amps_routes routes;
+    amps_routes_init(&routes);
+    for (size_t number = 0; number < MANY; number++) {
+        amps_slice text = id_of(number, id);
+        CHECK_STATUS(amps_routes_add(&routes, text, &handlers[number], NULL, 0), AMPS_OK);
+    }
+    for (size_t number = 0; number < MANY; number += 2) {
+        CHECK(amps_routes_remove(&routes, id_of(number, id)));
+    }
+    for (size_t number = 0; number < MANY; number++) {
+        amps_route *route = amps_routes_find(&routes, id_of(number, id));
+        CHECK((route != NULL) == (number % 2 == 1));
+        CHECK(route == NULL || amps_route_handler(route) == &handlers[number]);
+    }
+    amps_routes_fini(&routes);
+    CHECK_NUMBER(amps_memory_live(), before);
+}
+
+/* ---- Removal while someone is inside ----------------------------------------------------------*/
+
+static void a_route_removed_meanwhile_lives_until_all_have_left(void)
+{
+    size_t      before = amps_memory_live();
+    amps_routes routes;
+    amps_routes_init(&routes);
+    CHECK_STATUS(add(&routes, "a", &handlers[1]), AMPS_OK);
+    size_t with_route = amps_memory_live();
+    amps_routes_enter(&routes);
+    amps_routes_enter(&routes);
+    amps_route *route = amps_routes_find(&routes, BYTES("a"));
+    CHECK(amps_routes_remove(&routes, BYTES("a")));
+    CHECK(!amps_route_is_live(route));
+    CHECK(amps_route_handler(route) == &handlers[1]);
+    CHECK(found(&routes, "a") == NULL);
+    amps_routes_leave(&routes);
+    CHECK_NUMBER(amps_memory_live(), with_route);
+    CHECK(!amps_route_is_live(route));
+    amps_routes_leave(&routes);
+    CHECK_NUMBER(amps_memory_live(), with_route - 1);
+    amps_routes_fini(&routes);
+    CHECK_NUMBER(amps_memory_live(), before);
+}
+
+static void an_id_removed_meanwhile_can_be_given_again_at_once(void)
+{
+    amps_routes routes;
+    amps_routes_init(&routes);
+    CHECK_STATUS(add(&routes, "a", &handlers[1]), AMPS_OK);
+    amps_routes_enter(&routes);
+    amps_route *old = amps_routes_find(&routes, BYTES("a"));
+    unsigned    changes = atomic_load(&routes.changes);
+    CHECK(amps_routes_remove(&routes, BYTES("a")));
+    CHECK(atomic_load(&routes.changes) != changes);
+    CHECK_STATUS(add(&routes, "a", &handlers[2]), AMPS_OK);
+    CHECK(!amps_route_is_live(old));
+    CHECK(found(&routes, "a") == &handlers[2]);
+    amps_routes_leave(&routes);
+    CHECK(found(&routes, "a") == &handlers[2]);
+    amps_routes_fini(&routes);
+}
+
+static void removing_all_ends_their_streams_with_the_reason(void)
+{
+    size_t       before = amps_memory_live();
+    amps_message message;
+    void        *block;
+    amps_routes  routes;
+    amps_stream *streams[] = {amps_stream_new(0), amps_stream_new(0)};
+    amps_routes_init(&routes);
+    CHECK_STATUS(amps_routes_add(&routes, BYTES("a"), NULL, streams[0], 0), AMPS_OK);
+    CHECK_STATUS(amps_routes_add(&routes, BYTES("b"), NULL, streams[1], 0), AMPS_OK);
+    CHECK_STATUS(add(&routes, "c", &handlers[3]), AMPS_OK);
+    amps_routes_remove_all(&routes, AMPS_HEARTBEAT_LOST);
+    for (size_t index = 0; index < COUNT_OF(streams); index++) {
+        CHECK_STATUS(amps_stream_take(streams[index], &message, &block), AMPS_HEARTBEAT_LOST);
+        amps_stream_drop(streams[index]);
+    }
+    CHECK(found(&routes, "a") == NULL && found(&routes, "c") == NULL);
+    CHECK_STATUS(add(&routes, "a", &handlers[1]), AMPS_OK);
+    amps_routes_fini(&routes);
+    CHECK_NUMBER(amps_memory_live(), before);
+}
+
+static void a_route_keeps_its_stream(void)
+{
+    size_t       before = amps_memory_live();
+    amps_routes  routes;
+    amps_stream *stream = amps_stream_new(0);
+    amps_routes_init(&routes);
+    CHECK_STATUS(amps_routes_add(&routes, BYTES("a"), NULL, stream, 0), AMPS_OK);
+    amps_stream_drop(stream);
+    amps_stream *kept = amps_routes_find(&routes, BYTES("a"))->stream;
+    CHECK(kept == stream && amps_stream_depth(kept) == 0);
+    amps_routes_fini(&routes);
+    CHECK_NUMBER(amps_memory_live(), before);
+}
+
+typedef struct changer {
+    amps_routes *routes;
+    tally        turns;
+} changer;
+
+static void *add_and_remove(void *context)
+{
+    changer *work = context;
+    for (size_t turn = 0; turn < 2000; turn++) {
+        CHECK_STATUS(add(work->routes, "mine", &handlers[1]), AMPS_OK);
+        CHECK(amps_routes_remove(work->routes, BYTES("mine")));
+    }
+    tally_add(&work->turns);
+    return NULL;
+}
+
+static void what_was_found_inside_may_be_looked_at_while_others_remove_it(void)
+{
+    amps_routes routes;
+    amps_routes_init(&routes);
+    changer work = {.routes = &routes};
+    tally_init(&work.turns);
+    pthread_t thread = start(add_and_remove, &work);
+    size_t    looked = 0;
+    for (bool done = false; !done; looked++) {
+        amps_mutex_lock(&work.turns.lock);
+        done = work.turns.count > 0;
+        amps_mutex_unlock(&work.turns.lock);
+        amps_routes_enter(&routes);
+        amps_route *route = amps_routes_find(&routes, BYTES("mine"));
+        CHECK(route == NULL || amps_route_handler(route) == &handlers[1]);
+        CHECK(route == NULL || amps_route_is_live(route) || !amps_route_is_live(route));
+        amps_routes_leave(&routes);
+    }
+    CHECK(looked > 0);
+    join(thread);
+    tally_fini(&work.turns);
+    amps_routes_fini(&routes);
+}
+
+/* Adds 40 routes (growing twice), the n-th request refused. True: a refusal was met. */
+static bool fill_with_refusal_at(uint64_t n)
+{
+    char        id[24];
+    bool        refused = false;
+    amps_routes routes;
+    amps_routes_init(&routes);
+    amps_memory_fail_at(n, 0);
+    for (size_t number = 0; number < 40; number++) {
+        amps_slice  text = id_of(number, id);
+        amps_status status = amps_routes_add(&routes, text, &handlers[number], NULL, 0);
+        if (status != AMPS_OK) {
+            CHECK_STATUS(status, AMPS_NO_MEMORY);
+            CHECK(amps_routes_find(&routes, text) == NULL);
+            CHECK_STATUS(amps_routes_add(&routes, text, &handlers[number], NULL, 0), AMPS_OK);
+            refused = true;
+        }
+    }
+    amps_memory_fail_at(0, 0);
+    for (size_t number = 0; number < 40; number++) {
+        amps_route *route = amps_routes_find(&routes, id_of(number, id));
+        CHECK(route != NULL && amps_route_handler(route) == &handlers[number]);
+    }
+    amps_routes_fini(&routes);
+    return refused;
+}
+
+static void every_refused_request_leaves_the_table_whole(void)
+{
+    size_t   before = amps_memory_live();
+    uint64_t n = 1;
+    while (fill_with_refusal_at(n)) {
+        n++;
+    }
+    CHECK(n > 40);
+    CHECK_NUMBER(amps_memory_live(), before);
+}
+
+int main(void)
+{
+    RUN(an_empty_table_knows_nobody);
+    RUN(an_id_finds_its_route_until_it_is_removed);
+    RUN(any_bytes_are_an_id);
+    RUN(an_id_in_use_is_refused_and_its_route_stays);
+    RUN(ids_of_one_hash_are_told_apart);
+    RUN(the_table_grows_and_every_id_is_still_found);
+    RUN(a_route_removed_meanwhile_lives_until_all_have_left);
+    RUN(an_id_removed_meanwhile_can_be_given_again_at_once);
+    RUN(removing_all_ends_their_streams_with_the_reason);
+    RUN(a_route_keeps_its_stream);
+    RUN(what_was_found_inside_may_be_looked_at_while_others_remove_it);
+    RUN(every_refused_request_leaves_the_table_whole);
+    RUN(a_stream_removes_its_own_route_only);
+    return 0;
+}
