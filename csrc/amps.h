@@ -286,7 +286,8 @@ void         amps_client_drop(amps_client *client);
 bool         amps_client_in_handler(const amps_client *client);
 amps_client *amps_client_enter_handler(amps_client *client); /* gives what leave must be given */
 void         amps_client_leave_handler(amps_client *before);
-bool amps_client_is_inherited(const amps_client *client); /* this process is a fork's child */
+/* This process is a fork's child: call nothing but what says AMPS_FORKED, and amps_client_drop. */
+bool amps_client_is_inherited(const amps_client *client);
 
 /* Takes over a connected socket (also when it fails: then it is closed) and starts its threads.
  * AMPS_ALREADY_CONNECTED, AMPS_SYSTEM, AMPS_NO_MEMORY, AMPS_FORKED. */

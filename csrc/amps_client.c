@@ -169,7 +169,8 @@ static bool on_ack(void *context, const amps_header *header, const amps_message 
 /* Says how it ended, if the reader did not say so itself. */
 static void explain(const amps_writer *writer, amps_failure *failure)
 {
-    if (failure->status != AMPS_CLOSED && writer->broken != AMPS_OK) {
+    bool is_vague = failure->status == AMPS_END || failure->status == AMPS_DISCONNECTED;
+    if (is_vague && writer->broken != AMPS_OK) {
         failure->status = writer->broken;
         failure->error = writer->error;
     }

@@ -167,14 +167,16 @@ static bool next_id(amps_slice *list, amps_slice *id)
     return true;
 }
 
-static void remember(amps_reader *reader, amps_route *route, const amps_message *message)
+/* `changes` is the table's count from before the route was looked up: it may be gone by now. */
+static void remember(amps_reader *reader, amps_route *route, unsigned changes,
+                     const amps_message *message)
 {
     if (message->header.size <= KNOWN_HEADER_MAX) {
         memcpy(reader->known, message->header.at, message->header.size);
         reader->known_size = message->header.size;
         reader->known_id_at = (size_t)(message->sub_id.at - message->header.at);
         reader->known_id_size = message->sub_id.size;
-        reader->known_at = atomic_load(&reader->setup.routes->changes);
+        reader->known_at = changes;
         reader->known_route = route;
     }
 }
@@ -204,7 +206,8 @@ static amps_status route_by_subscription(amps_reader *reader, const amps_header 
 {
     amps_field field =
         amps_header_has(header, AMPS_FIELD_SUB_IDS) ? AMPS_FIELD_SUB_IDS : AMPS_FIELD_SUB_ID;
-    bool taken = false;
+    bool     taken = false;
+    unsigned changes = atomic_load_explicit(&reader->setup.routes->changes, memory_order_acquire);
     reader->known_size = 0;
     if (amps_header_has(header, field)) {
         amps_slice list = header->value[field], id;
@@ -216,7 +219,7 @@ static amps_status route_by_subscription(amps_reader *reader, const amps_header 
             }
             message->sub_id = id;
             if (!taken && list.at == NULL) {
-                remember(reader, route, message);
+                remember(reader, route, changes, message);
             }
             taken = true;
             amps_status status = hand_to(reader, route, message);
@@ -427,12 +430,15 @@ static amps_status receive(amps_reader *reader)
 {
     amps_writer *writer = reader->setup.writer;
     size_t       received = 0;
-    atomic_store_explicit(&writer->reader_waits, true, memory_order_relaxed);
+    atomic_store(&writer->last_received, amps_clock_now()); /* silence counts from here at most */
+    atomic_store(&writer->reader_waits, true);
     amps_status status =
         amps_socket_receive(reader->setup.fd, reader->bytes + reader->end,
                             reader->capacity - reader->end, &received, &reader->failure.error);
-    atomic_store_explicit(&writer->reader_waits, false, memory_order_relaxed);
-    atomic_store_explicit(&writer->last_received, amps_clock_now(), memory_order_relaxed);
+    atomic_store(&writer->reader_waits, false);
+    if (status == AMPS_OK) {
+        atomic_store(&writer->last_received, amps_clock_now());
+    }
     reader->end += received;
     return status;
 }

@@ -92,7 +92,9 @@ amps_status amps_send_buffer_put_rest(amps_send_buffer *buffer, amps_slice first
         return status;
     }
     memcpy(at, first.at, first.size);
-    memcpy(at + first.size, second.at, second.size);
+    if (second.size > 0) {
+        memcpy(at + first.size, second.at, second.size);
+    }
     buffer->front.size = first.size + second.size;
     buffer->front_is_rest = true;
     buffer->rest_publishes = is_publish ? 1 : 0;

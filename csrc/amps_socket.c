@@ -131,7 +131,9 @@ amps_dial *amps_dial_new(const amps_address *address)
     }
     dial->fd = -1;
     dial->address = *address;
-    memcpy(dial->bind, address->bind.at, address->bind.size);
+    if (address->bind.size > 0) {
+        memcpy(dial->bind, address->bind.at, address->bind.size);
+    }
     dial->look = lookup_new(address);
     if (dial->look == NULL) {
         amps_memory_free(dial);

@@ -38,8 +38,8 @@ void amps_cond_broadcast(amps_cond *cond);
  * for nothing: look at what you wait for. */
 bool amps_cond_wait(amps_cond *cond, amps_mutex *mutex, uint64_t deadline);
 
-/* Starts a thread that nobody joins; it must keep alive what it uses. AMPS_OK or AMPS_SYSTEM (no
- * thread to be had). `name` is cut to 15 characters. */
+/* Starts a thread that nobody joins; it must keep alive what it uses. AMPS_OK, AMPS_NO_MEMORY
+ * or AMPS_SYSTEM (no thread to be had). `name` is cut to 15 characters. */
 amps_status amps_thread_start(const char *name, void (*body)(void *), void *context);
 
 /* Lets this thread's short waits end when they should, not up to 50 us later. */

@@ -124,8 +124,9 @@ static uint64_t tick(amps_writer *writer)
         return AMPS_FOREVER;
     }
     uint64_t now = amps_clock_now();
+    bool     reader_waits = atomic_load(&writer->reader_waits); /* first: it sets this last */
     uint64_t silent_since = atomic_load(&writer->last_received);
-    if (now >= silent_since + writer->beat_timeout && atomic_load(&writer->reader_waits)) {
+    if (now >= silent_since + writer->beat_timeout && reader_waits) {
         mark_broken(writer, AMPS_HEARTBEAT_LOST, 0);
         return now;
     }
@@ -241,6 +242,9 @@ size_t amps_writer_close(amps_writer *writer)
     writer->reader_gone = true;
     if (writer->refuse == AMPS_OK) {
         writer->refuse = AMPS_DISCONNECTED;
+    }
+    if (writer->fd >= 0) { /* nobody waits any longer for it to take bytes */
+        amps_socket_shut(writer->fd);
     }
     amps_cond_signal(&writer->wake);
     amps_cond_broadcast(&writer->changed);
@@ -432,7 +436,11 @@ static amps_status pour(amps_writer *writer, amps_slice header, amps_slice body,
         if (status == AMPS_DISCONNECTED) {
             return status;
         }
-        if (status == AMPS_AGAIN && !amps_socket_wait_writable(writer->fd, deadline)) {
+        bool is_full = status == AMPS_AGAIN;
+        if (is_full && !amps_socket_wait_writable(writer->fd, deadline)) {
+            return AMPS_AGAIN;
+        }
+        if (progress->sent < total && amps_clock_now() >= deadline) {
             return AMPS_AGAIN;
         }
     }

@@ -200,9 +200,12 @@ static void what_is_no_frame_ends_the_connection_and_is_shown(void)
     for (size_t index = 0; index < COUNT_OF(bad_frames); index++) {
         const bad *sent = &bad_frames[index];
         witness   *seen = started();
-        peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"a\"}good");
-        peer_write(seen->wire.peers, sent->bytes.at, sent->bytes.size);
-        peer_write(seen->wire.peers, "\0\0\0\0", PREFIX_SIZE);
+        char       bytes[200];
+        size_t     size = put_frame(bytes, "{\"c\":\"p\",\"sids\":\"a\"}good");
+        memcpy(bytes + size, sent->bytes.at, sent->bytes.size);
+        size += sent->bytes.size;
+        size += put_frame(bytes + size, "");
+        peer_write(seen->wire.peers, bytes, size); /* all at once: it may hang up any moment */
         peer_expect_end(seen->wire.peers);
         witness_wait(seen, &seen->disconnected, 1);
         CHECK_STATUS(seen->failure.status, sent->status);
