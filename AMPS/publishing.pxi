@@ -19,7 +19,6 @@ cdef class Publishing(Asking):
     cdef size_t prepared_size   # 0: no header is kept
     cdef char prepared[PREPARED_SIZE]
 
-
     def publish(self, topic, data, expiration=None, correlation_id=None, sow_key=None):
         """Publishes `data` (str, bytes or any buffer) to `topic` and returns 0.
 
