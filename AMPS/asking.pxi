@@ -56,8 +56,25 @@ cdef class Asking(Connection):
     cdef int send_patiently(self, const amps_header *header, amps_slice body, bint is_publish,
                             amps_status status) except -1:
         """Sends without the GIL, for as long as it takes; `status` is what a quick try said."""
+        if status == AMPS_AGAIN:
+            status = self.keep_sending(header, body, is_publish)
+        if status == AMPS_DISCONNECTED or status == AMPS_CLOSED:
+            raise _exceptions.DisconnectedException(self.why_not_connected())
+        if status != AMPS_OK:
+            raise status_error(status, "publish" if is_publish else "sending a command")
+        return 0
+
+    cdef amps_status keep_sending(self, const amps_header *header, amps_slice body,
+                                  bint is_publish) except *:
         cdef amps_progress progress
+        cdef amps_status status = AMPS_AGAIN
+        thread = PyThread_get_thread_ident()
+        if thread in self.patient:  # the outer one may be what the inner one would wait for
+            raise _exceptions.UsageException(
+                "a signal handler interrupted a publish that waits for the network, "
+                "and publishes on the same client itself")
         memset(&progress, 0, sizeof(progress))
+        self.patient.add(thread)
         try:
             while status == AMPS_AGAIN:
                 with nogil:
@@ -69,11 +86,9 @@ cdef class Asking(Connection):
             with nogil:
                 amps_client_give_up(self.core, body, is_publish, &progress)
             raise
-        if status == AMPS_DISCONNECTED or status == AMPS_CLOSED:
-            raise _exceptions.DisconnectedException(self.why_not_connected())
-        if status != AMPS_OK:
-            raise status_error(status, "publish" if is_publish else "sending a command")
-        return 0
+        finally:
+            self.patient.discard(thread)
+        return status
 
     cdef int send_command(self, const amps_header *header) except -1:
         cdef c_bool due

@@ -3,6 +3,7 @@
 cdef enum:
     CLOSE_WAIT_MS = 5000  # closing waits so long for a handler that does not return
     SEND_BUFFER_SIZE_MIN = 4096
+    SEND_BUFFER_SIZE_MAX = 1 << 30
 
 
 class _ConnectionStateListener:
@@ -31,6 +32,7 @@ cdef class Connection:
     cdef object why                                    # how the last connection ended
     cdef dict handlers                                 # what the core's routes point at, by id
     cdef list state_listeners, overdue
+    cdef set patient                                   # threads that wait for room
     cdef object exception_listener, disconnect_handler, last_chance, thread_created
     cdef object server_version, name_hash, connection_name, logon_correlation
     cdef size_t default_max_depth
@@ -48,15 +50,17 @@ cdef class Connection:
         publishers may be ahead of the network before they wait."""
         if not isinstance(name, (str, bytes)):
             raise TypeError(f"name must be str or bytes, not {type(name).__name__}")
-        if not isinstance(send_buffer_size, int) or send_buffer_size < SEND_BUFFER_SIZE_MIN:
-            raise ValueError(f"send_buffer_size must be an int of at least {SEND_BUFFER_SIZE_MIN}, "
-                             f"not {send_buffer_size!r}")
+        if not isinstance(send_buffer_size, int) \
+                or not SEND_BUFFER_SIZE_MIN <= send_buffer_size <= SEND_BUFFER_SIZE_MAX:
+            raise ValueError(f"send_buffer_size must be an int from {SEND_BUFFER_SIZE_MIN} to "
+                             f"{SEND_BUFFER_SIZE_MAX}, not {send_buffer_size!r}")
         if self.core is not NULL:
             raise _exceptions.UsageException("a client is initialised once")
         self._name = name.decode() if isinstance(name, bytes) else name
         self.handlers = {}
         self.state_listeners = []
         self.overdue = []
+        self.patient = set()
         self.server_version = self.name_hash = self.connection_name = self.given_uri = ""
         self.core = new_core(self, send_buffer_size)
         watch_exit(self)

@@ -48,6 +48,13 @@ static _Thread_local amps_client *handler_of;    /* and is inside one of its han
 
 /* ---- Birth and death ------------------------------------------------------------------------ */
 
+/* Within what the length of a frame can say: a frame that fits the buffer fits its prefix. */
+static size_t buffer_size(size_t wanted)
+{
+    size_t size = wanted > 0 ? wanted : AMPS_SEND_BUFFER_SIZE_DEFAULT;
+    return size < AMPS_SEND_BUFFER_SIZE_MAX ? size : AMPS_SEND_BUFFER_SIZE_MAX;
+}
+
 amps_client *amps_client_new(const amps_events *events, void *context, size_t send_buffer_size)
 {
     amps_client *client = amps_memory_new_zeroed(sizeof *client);
@@ -62,8 +69,7 @@ amps_client *amps_client_new(const amps_events *events, void *context, size_t se
     client->fd = -1;
     amps_mutex_init(&client->lock);
     amps_cond_init(&client->changed);
-    amps_writer_init(&client->writer,
-                     send_buffer_size > 0 ? send_buffer_size : AMPS_SEND_BUFFER_SIZE_DEFAULT);
+    amps_writer_init(&client->writer, buffer_size(send_buffer_size));
     amps_routes_init(&client->routes);
     return client;
 }
@@ -91,7 +97,7 @@ void amps_client_drop(amps_client *client)
     }
     if (amps_client_is_inherited(client)) { /* locks may be held by threads that are not here */
         if (client->fd >= 0) {
-            amps_socket_close(client->fd, false);
+            amps_socket_close(client->fd, true); /* the socket's options are the parent's, too */
             client->fd = -1;
         }
         return;
@@ -201,37 +207,50 @@ static void end_waits(amps_client *client)
 }
 
 /* Nothing is left of the connection: it may be opened again. */
-static void let_go(amps_client *client)
+static void let_go(amps_client *client, amps_failure *failure)
 {
     amps_mutex_lock(&client->lock);
+    if (client->state == AMPS_CLOSED) { /* while `lost` was told, the program closed it */
+        failure->status = AMPS_CLOSED;
+    }
     client->reader = NULL;
     end_waits(client);
     amps_mutex_unlock(&client->lock);
 }
 
-static void on_ended(void *context, amps_reader *reader, amps_failure *failure, void **thread)
+/* Takes the descriptor away, and says how it ended for the program: a close of its own counts for
+ * more than what was found at the same time. */
+static int settle(amps_client *client, amps_failure *failure)
+{
+    amps_mutex_lock(&client->lock);
+    int fd = client->fd;
+    client->fd = -1;
+    if (client->state == AMPS_CLOSED) {
+        failure->status = AMPS_CLOSED;
+    }
+    client->state = failure->status == AMPS_CLOSED ? AMPS_CLOSED : AMPS_DISCONNECTED;
+    amps_mutex_unlock(&client->lock);
+    return fd;
+}
+
+static void on_ended(void *context, amps_failure *failure, void **thread)
 {
     amps_client *client = context;
-    (void)reader;
     failure->unsent = amps_writer_close(&client->writer);
     explain(&client->writer, failure);
     if (failure->status == AMPS_END) {
         failure->status = AMPS_DISCONNECTED;
     }
-    amps_socket_close(client->fd, failure->status == AMPS_CLOSED);
-    amps_mutex_lock(&client->lock);
-    client->fd = -1;
-    client->state = failure->status == AMPS_CLOSED ? AMPS_CLOSED : AMPS_DISCONNECTED;
-    amps_mutex_unlock(&client->lock);
+    int fd = settle(client, failure);
+    amps_socket_close(fd, failure->status == AMPS_CLOSED);
     client->events.lost(client->events_context, thread, failure);
-    let_go(client);
+    let_go(client, failure);
     client->events.disconnected(client->events_context, thread, failure);
 }
 
-static void on_gone(void *context, amps_reader *reader)
+static void on_gone(void *context)
 {
     amps_client *client = context;
-    (void)reader;
     amps_mutex_lock(&client->lock);
     client->readers--;
     amps_cond_broadcast(&client->changed);
@@ -312,16 +331,13 @@ void amps_client_close(amps_client *client)
         return;
     }
     amps_mutex_lock(&client->lock);
-    bool open = client->reader != NULL;
-    if (open) {
+    if (client->reader != NULL) {
         client->state = AMPS_CLOSED;
         amps_reader_hush(client->reader);
         end_waits(client);
+        amps_writer_finish(&client->writer, AMPS_CLOSED); /* this connection, not the next */
     }
     amps_mutex_unlock(&client->lock);
-    if (open) { /* who waits has been told; the last bytes may take a while to leave */
-        amps_writer_finish(&client->writer, AMPS_CLOSED);
-    }
 }
 
 static amps_status wait_until(amps_client *client, bool (*holds)(const amps_client *),
@@ -473,7 +489,8 @@ static amps_status send_around(amps_client *client, const amps_header *header, a
 /* How long this thread may wait for room in all. */
 static uint64_t patience(const amps_client *client)
 {
-    return receiving_for == client ? amps_clock_in_ms(AMPS_HANDLER_ROOM_WAIT_MS) : AMPS_FOREVER;
+    return amps_client_in_handler(client) ? amps_clock_in_ms(AMPS_HANDLER_ROOM_WAIT_MS)
+                                          : AMPS_FOREVER;
 }
 
 amps_status amps_client_send(amps_client *client, const amps_header *header, amps_slice body,
@@ -500,8 +517,9 @@ amps_status amps_client_send(amps_client *client, const amps_header *header, amp
         status = send_around(client, header, body, progress, deadline);
     }
     if (status == AMPS_AGAIN && amps_clock_now() >= progress->give_up_at) {
+        bool begun = progress->around.sent > 0; /* then the rest follows from a copy */
         amps_client_give_up(client, body, is_publish, progress);
-        status = AMPS_NO_ROOM;
+        status = begun ? AMPS_OK : AMPS_NO_ROOM;
     }
     return status;
 }
@@ -568,6 +586,9 @@ amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, 
 amps_status amps_client_wait(amps_client *client, amps_waiter *waiter, uint32_t wait_ms,
                              amps_message *ack)
 {
+    if (amps_client_is_inherited(client)) {
+        return AMPS_FORKED;
+    }
     uint64_t deadline = amps_clock_in_ms(wait_ms);
     bool     in_time = true;
     amps_mutex_lock(&client->lock);
@@ -588,6 +609,9 @@ amps_status amps_client_wait(amps_client *client, amps_waiter *waiter, uint32_t 
 
 void amps_client_end_wait(amps_client *client, amps_waiter *waiter)
 {
+    if (amps_client_is_inherited(client)) {
+        return;
+    }
     amps_mutex_lock(&client->lock);
     amps_waiter **link = &client->waiters;
     while (*link != waiter) {

@@ -81,11 +81,13 @@ static void deliver_last_chance(amps_reader *reader, const amps_message *message
 }
 
 /* A full stream stops the reading, unless a command's answer is awaited: its thread may be the one
- * that should take. */
+ * that should take. Nor when the connection was found dead: its loss must be told, and little is
+ * still to come. */
 static void wait_for_room(amps_reader *reader, amps_stream *stream)
 {
     flush(reader);
     while (!atomic_load(&reader->hushed) && atomic_load(reader->setup.waiting) == 0 &&
+           !amps_writer_is_broken(reader->setup.writer) &&
            !amps_stream_wait_room(stream, amps_clock_in_ms(AMPS_READER_ROOM_SLICE_MS))) {
     }
 }
@@ -200,6 +202,14 @@ static amps_status route_known(amps_reader *reader, amps_slice payload)
     return hand_to(reader, reader->known_route, &message);
 }
 
+/* An id listed twice is one delivery: else a frame could be multiplied by its own size. */
+static bool is_first_time(const amps_reader *reader, amps_route *route)
+{
+    bool first = route->last_frame != reader->setup.routes->frames;
+    route->last_frame = reader->setup.routes->frames;
+    return first;
+}
+
 /* A publish or oof goes to every id it lists, each time showing just that one. */
 static amps_status route_by_subscription(amps_reader *reader, const amps_header *header,
                                          amps_message *message)
@@ -209,12 +219,13 @@ static amps_status route_by_subscription(amps_reader *reader, const amps_header 
     bool     taken = false;
     unsigned changes = atomic_load_explicit(&reader->setup.routes->changes, memory_order_acquire);
     reader->known_size = 0;
+    reader->setup.routes->frames++;
     if (amps_header_has(header, field)) {
         amps_slice list = header->value[field], id;
         bool       escaped = (header->escaped & amps_bit(field)) != 0;
         while (next_id(&list, &id)) {
             amps_route *route = find_raw(reader, id, escaped);
-            if (route == NULL) {
+            if (route == NULL || !is_first_time(reader, route)) {
                 continue;
             }
             message->sub_id = id;
@@ -477,12 +488,12 @@ static void reader_main(void *context)
     if (atomic_load(&reader->hushed)) {
         reader->failure.status = AMPS_CLOSED;
     }
-    setup->ended(setup->client, reader, &reader->failure, &reader->thread);
+    setup->ended(setup->client, &reader->failure, &reader->thread);
     setup->events->ends(setup->events_context, &reader->thread);
     amps_reader_setup last = *setup;
     amps_memory_free(reader->bytes);
     amps_memory_free(reader);
-    last.gone(last.client, reader);
+    last.gone(last.client);
 }
 
 amps_status amps_reader_start(const amps_reader_setup *setup, amps_reader **out)

@@ -28,9 +28,9 @@ typedef struct amps_reader_setup {
     const atomic_uint *waiting; /* while > 0 full streams do not hold up the reading */
     void              *client;
     bool (*ack)(void *client, const amps_header *header, const amps_message *message);
-    void (*ended)(void *client, amps_reader *reader, amps_failure *failure, void **thread);
-    void (*gone)(void *client, amps_reader *reader); /* its last act; the reader is freed after */
-    amps_client *(*enter)(amps_client *client);      /* around a burst of handlers */
+    void (*ended)(void *client, amps_failure *failure, void **thread);
+    void (*gone)(void *client);                 /* its last act; the reader is freed already */
+    amps_client *(*enter)(amps_client *client); /* around a burst of handlers */
     void (*leave)(amps_client *before);
 } amps_reader_setup;
 

@@ -18,6 +18,7 @@ struct amps_route {
     uint32_t     ack_types; /* those the application asked for */
     uint32_t     hash;
     atomic_bool  removed;
+    uint64_t     last_frame; /* the receive thread's: which frame it last delivered here */
     size_t       id_size;
     char         id[];
 };
@@ -29,6 +30,7 @@ typedef struct amps_routes {
     size_t       count;
     amps_route  *removed; /* kept for those who entered */
     unsigned     entered;
+    uint64_t     frames;  /* the receive thread's: counts those routed by subscription */
     atomic_uint  changes; /* counts every change: an answer is good while this stays the same */
 } amps_routes;
 

@@ -9,7 +9,8 @@
 #include "amps_buffer.h"
 
 #define AMPS_SEND_BUFFER_SIZE_DEFAULT ((size_t)1 << 20) /* bytes per half */
-#define AMPS_SEND_BUFFER_SLACK        ((size_t)4096)    /* on top, for heartbeats: never refused */
+#define AMPS_SEND_BUFFER_SIZE_MAX     ((size_t)1 << 30)
+#define AMPS_SEND_BUFFER_SLACK        ((size_t)4096) /* on top, for what must not wait */
 
 /* Two sends by publishers closer together than this, twice running, are a burst: the writer thread
  * takes over and gathers. Above it every publish leaves at once, on its own thread. */

@@ -19,6 +19,10 @@
 #define MSG_NOSIGNAL 0 /* macOS: SO_NOSIGPIPE is set instead */
 #endif
 
+#ifndef SOCK_CLOEXEC
+#define SOCK_CLOEXEC 0 /* macOS: fcntl alone does it, a moment later */
+#endif
+
 /* ---- Resolving: the system's resolver cannot be interrupted, so it has a thread of its own -- */
 
 typedef struct lookup {
@@ -86,7 +90,7 @@ static lookup *lookup_new(const amps_address *address)
     look->done = look->code == 0;
     if (!look->done) {
         look->refs = 2;
-        if (amps_thread_start("amps-resolver", lookup_main, look) != AMPS_OK) {
+        if (amps_thread_start_aside("amps-resolver", lookup_main, look) != AMPS_OK) {
             look->refs = 1;
             look->done = true;
             look->code = EAI_AGAIN;
@@ -240,7 +244,7 @@ static int bind_local(int fd, int family, const char *bind_to, unsigned port)
 static int begin_connect(amps_dial *dial)
 {
     const struct addrinfo *to = dial->current;
-    int                    fd = socket(to->ai_family, SOCK_STREAM, 0);
+    int                    fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return errno;
     }

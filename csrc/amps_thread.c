@@ -12,7 +12,9 @@
 
 #include "amps_memory.h"
 
-#define AMPS_TRY_SPINS 20 /* below a microsecond on all processors we know */
+#define STACK_SIZE_MIN ((size_t)4 << 20) /* Python handlers run on it; some systems give 128 KiB   \
+                                          */
+#define AMPS_TRY_SPINS 20                /* below a microsecond on all processors we know */
 
 static pthread_mutex_t live_lock = PTHREAD_MUTEX_INITIALIZER;
 static amps_cond       live_changed;
@@ -108,6 +110,7 @@ typedef struct thread_start {
     char name[16];
     void (*body)(void *);
     void *context;
+    int   counts; /* 1, or 0 for one aside */
 } thread_start;
 
 /* The child of a fork has none of our threads, and its copy of the lock may be held by one. */
@@ -142,19 +145,28 @@ static void *thread_main(void *argument)
     prctl(PR_SET_NAME, start.name);
 #endif
     start.body(start.context);
-    count_live(-1);
+    count_live(-start.counts);
     return NULL;
 }
 
 /* Creates it with every signal blocked, so that Ctrl-C interrupts the program's own waits. */
 static int create_detached(thread_start *start)
 {
-    sigset_t       all, before;
-    pthread_t      thread;
-    pthread_attr_t attributes;
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    sigset_t         all, before;
+    pthread_t        thread;
+    pthread_attr_t   attributes;
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        sigdelset(&all, faults[i]); /* a crash is this thread's own: let faulthandler show it */
+    }
     must(pthread_attr_init(&attributes));
     must(pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED));
+    size_t stack_size;
+    must(pthread_attr_getstacksize(&attributes, &stack_size));
+    if (stack_size < STACK_SIZE_MIN) {
+        must(pthread_attr_setstacksize(&attributes, STACK_SIZE_MIN));
+    }
     must(pthread_sigmask(SIG_SETMASK, &all, &before));
     int error = pthread_create(&thread, &attributes, thread_main, start);
     must(pthread_sigmask(SIG_SETMASK, &before, NULL));
@@ -162,7 +174,7 @@ static int create_detached(thread_start *start)
     return error;
 }
 
-amps_status amps_thread_start(const char *name, void (*body)(void *), void *context)
+static amps_status start_thread(const char *name, void (*body)(void *), void *context, int counts)
 {
     thread_start *start = amps_memory_new_zeroed(sizeof *start);
     if (start == NULL) {
@@ -172,13 +184,24 @@ amps_status amps_thread_start(const char *name, void (*body)(void *), void *cont
     memcpy(start->name, name, size < sizeof start->name ? size : sizeof start->name - 1);
     start->body = body;
     start->context = context;
-    count_live(1);
+    start->counts = counts;
+    count_live(counts);
     if (create_detached(start) != 0) {
-        count_live(-1);
+        count_live(-counts);
         amps_memory_free(start);
         return AMPS_SYSTEM;
     }
     return AMPS_OK;
+}
+
+amps_status amps_thread_start(const char *name, void (*body)(void *), void *context)
+{
+    return start_thread(name, body, context, 1);
+}
+
+amps_status amps_thread_start_aside(const char *name, void (*body)(void *), void *context)
+{
+    return start_thread(name, body, context, 0);
 }
 
 void amps_thread_precise(void)

@@ -42,6 +42,10 @@ bool amps_cond_wait(amps_cond *cond, amps_mutex *mutex, uint64_t deadline);
  * or AMPS_SYSTEM (no thread to be had). `name` is cut to 15 characters. */
 amps_status amps_thread_start(const char *name, void (*body)(void *), void *context);
 
+/* The same for one that calls nobody and keeps nothing of ours busy: it is not counted, and an exit
+ * does not wait for it. */
+amps_status amps_thread_start_aside(const char *name, void (*body)(void *), void *context);
+
 /* Lets this thread's short waits end when they should, not up to 50 us later. */
 void amps_thread_precise(void);
 

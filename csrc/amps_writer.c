@@ -200,7 +200,6 @@ amps_status amps_writer_open(amps_writer *writer, int fd)
 {
     amps_mutex_lock(&writer->lock);
     AMPS_ASSERT(!writer->running && !writer->sending);
-    writer->fd = fd;
     writer->connection++;
     writer->around = 0; /* who still waits for the one before will notice */
     writer->broken = AMPS_OK;
@@ -212,6 +211,7 @@ amps_status amps_writer_open(amps_writer *writer, int fd)
     atomic_store(&writer->reader_waits, false);
     amps_status status = amps_thread_start("amps-writer", writer_main, writer);
     writer->running = status == AMPS_OK;
+    writer->fd = status == AMPS_OK ? fd : -1;
     writer->refuse = status == AMPS_OK ? AMPS_OK : AMPS_DISCONNECTED;
     amps_mutex_unlock(&writer->lock);
     return status;
@@ -222,6 +222,14 @@ void amps_writer_break(amps_writer *writer, amps_status why, int error)
     amps_mutex_lock(&writer->lock);
     mark_broken(writer, why, error);
     amps_mutex_unlock(&writer->lock);
+}
+
+bool amps_writer_is_broken(amps_writer *writer)
+{
+    amps_mutex_lock(&writer->lock);
+    bool broken = writer->broken != AMPS_OK;
+    amps_mutex_unlock(&writer->lock);
+    return broken;
 }
 
 void amps_writer_finish(amps_writer *writer, amps_status why)
@@ -248,9 +256,11 @@ size_t amps_writer_close(amps_writer *writer)
     }
     amps_cond_signal(&writer->wake);
     amps_cond_broadcast(&writer->changed);
-    while (writer->running || writer->sending) {
+    while (writer->running || (writer->sending && !writer->away)) {
         wait_changed(writer, AMPS_FOREVER);
     }
+    writer->sending = false; /* an owner who is away finds another state when it comes back */
+    writer->away = false;
     size_t unsent = amps_send_buffer_unsent_publishes(&writer->buffer);
     amps_send_buffer_clear(&writer->buffer);
     writer->fd = -1;
@@ -405,6 +415,18 @@ static amps_status acquire_sending(amps_writer *writer, amps_around *progress, u
     return is_same ? writer->refuse : AMPS_DISCONNECTED;
 }
 
+/* The owner comes back for the next part, unless the connection was taken down meanwhile: then the
+ * right to send is gone. The lock is held. */
+static amps_status return_to_sending(amps_writer *writer, amps_around *progress)
+{
+    if (is_same_connection(writer, &progress->connection) && !writer->reader_gone) {
+        writer->away = false;
+        return AMPS_OK;
+    }
+    progress->owns = false;
+    return AMPS_DISCONNECTED;
+}
+
 static void leave(amps_writer *writer, amps_around *progress)
 {
     if (is_same_connection(writer, &progress->connection)) {
@@ -452,7 +474,8 @@ amps_status amps_writer_send_around(amps_writer *writer, amps_slice header, amps
 {
     int error = 0;
     amps_mutex_lock(&writer->lock);
-    amps_status status = progress->owns ? AMPS_OK : acquire_sending(writer, progress, deadline);
+    amps_status status = progress->owns ? return_to_sending(writer, progress)
+                                        : acquire_sending(writer, progress, deadline);
     if (status == AMPS_OK) {
         amps_mutex_unlock(&writer->lock);
         status = pour(writer, header, body, progress, deadline, &error);
@@ -465,6 +488,9 @@ amps_status amps_writer_send_around(amps_writer *writer, amps_slice header, amps
     }
     if (status != AMPS_AGAIN) {
         leave(writer, progress);
+    } else if (progress->owns) {
+        writer->away = true;
+        amps_cond_broadcast(&writer->changed);
     }
     amps_mutex_unlock(&writer->lock);
     return status;
@@ -475,7 +501,8 @@ amps_status amps_writer_give_up(amps_writer *writer, amps_slice header, amps_sli
 {
     amps_status status = AMPS_OK;
     amps_mutex_lock(&writer->lock);
-    if (progress->owns && progress->sent > 0 && writer->broken == AMPS_OK) {
+    if (progress->owns && return_to_sending(writer, progress) == AMPS_OK && progress->sent > 0 &&
+        writer->broken == AMPS_OK) {
         size_t in_body = progress->sent > header.size ? progress->sent - header.size : 0;
         status = amps_send_buffer_put_rest(&writer->buffer, after(header, progress->sent),
                                            after(body, in_body), is_publish);

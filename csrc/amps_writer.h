@@ -33,6 +33,7 @@ typedef struct amps_writer {
     bool             awake;      /* and will look at the buffer without being woken */
     bool             napping;
     bool             sending; /* someone owns the socket's sending side */
+    bool             away;    /* its owner is between two calls: it may be long */
     bool             reader_gone;
     unsigned         around;  /* senders of large frames who wait for the buffer to empty */
     unsigned         waiting; /* how many wait for `changed` */
@@ -84,6 +85,7 @@ void amps_writer_answer_heartbeat(amps_writer *writer);
 /* Found dead: senders are told `why` from now on, and the socket is shut. The first reason stays.
  */
 void amps_writer_break(amps_writer *writer, amps_status why, int error);
+bool amps_writer_is_broken(amps_writer *writer);
 /* No new commands; what waits is sent, the other side hangs up, or time is up: then the socket is
  * shut. Returns at once. */
 void amps_writer_finish(amps_writer *writer, amps_status why);

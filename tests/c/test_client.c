@@ -293,6 +293,8 @@ static void a_loss_is_told_before_anybody_may_connect_again(void)
     witness_wait(seen, &seen->disconnected, 1);
     CHECK_NUMBER(seen->delivered, 1);
     CHECK_STATUS(amps_client_wait_gone(seen->client, PATIENCE_MS), AMPS_OK);
+    CHECK_STATUS(seen->failure.status, AMPS_CLOSED); /* closed meanwhile: no loss to mend */
+    CHECK_STATUS(amps_client_state(seen->client), AMPS_CLOSED);
     witness_end(seen);
 }
 

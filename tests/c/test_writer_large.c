@@ -359,6 +359,23 @@ static void a_sender_who_waited_on_a_lost_connection_is_not_carried_to_the_next(
     free(made.body);
 }
 
+static void closing_does_not_wait_for_an_owner_who_is_away(void)
+{
+    rig         rigged;
+    large       made = large_of("large", LARGE);
+    amps_around progress = {0};
+    rig_open(&rigged, HALF);
+    CHECK_STATUS(send_large(&rigged, &made, &progress, amps_clock_in_ms(SHORT_MS)), AMPS_AGAIN);
+    CHECK(progress.owns);
+    amps_writer_finish(&rigged.writer, AMPS_CLOSED);
+    CHECK_NUMBER(amps_writer_close(&rigged.writer), 0); /* on the owner's own thread */
+    CHECK_STATUS(send_large(&rigged, &made, &progress, amps_clock_in_ms(SHORT_MS)),
+                 AMPS_DISCONNECTED);
+    rig_close(&rigged);
+    close(rigged.wire.peers);
+    free(made.body);
+}
+
 int main(void)
 {
     RUN(a_large_frame_arrives_whole_between_its_neighbours);
@@ -373,6 +390,7 @@ int main(void)
     RUN(finishing_ends_a_wait_for_the_right_to_send);
     RUN(a_header_may_be_large_and_the_body_nothing);
     RUN(what_was_begun_arrives_whole_although_it_was_given_up);
+    RUN(closing_does_not_wait_for_an_owner_who_is_away);
     RUN(a_sender_who_waited_on_a_lost_connection_is_not_carried_to_the_next);
     return 0;
 }
