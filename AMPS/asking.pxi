@@ -33,17 +33,16 @@ cdef class Asking(Connection):
     cdef Message await_ack(self, amps_waiter *waiter, object verb, unsigned int timeout_ms):
         cdef amps_message view
         cdef amps_status status = AMPS_AGAIN
-        cdef unsigned int slice_ms, left = timeout_ms
+        cdef unsigned int slice_ms
+        cdef double deadline = deadline_in(timeout_ms)
         while status == AMPS_AGAIN:
-            slice_ms = left if 0 < left < SLICE_MS else SLICE_MS
+            slice_ms = slice_before(deadline)
+            if slice_ms == 0:
+                raise _exceptions.TimedOutException(
+                    f"no answer to {verb} within {timeout_ms} ms from {self.masked_uri}")
             with nogil:
                 status = amps_client_wait(self.core, waiter, slice_ms, &view)
             check_signals()
-            if status == AMPS_AGAIN and timeout_ms > 0:
-                left -= slice_ms
-                if left == 0:
-                    raise _exceptions.TimedOutException(
-                        f"no answer to {verb} within {timeout_ms} ms from {self.masked_uri}")
         if status == AMPS_DISCONNECTED or status == AMPS_CLOSED:
             raise _exceptions.DisconnectedException(
                 f"waiting for the answer to {verb}: {self.why_not_connected()}")
@@ -68,34 +67,48 @@ cdef class Asking(Connection):
                                   bint is_publish) except *:
         cdef amps_progress progress
         cdef amps_status status = AMPS_AGAIN
-        thread = PyThread_get_thread_ident()
-        if thread in self.patient:  # the outer one may be what the inner one would wait for
+        if PyThread_get_thread_ident() in self.paused:
             raise _exceptions.UsageException(
-                "a signal handler interrupted a publish that waits for the network, "
-                "and publishes on the same client itself")
+                "sending from a signal handler or destructor that interrupted this very thread in "
+                "the middle of a large message on the same client: it would wait for itself")
         memset(&progress, 0, sizeof(progress))
-        self.patient.add(thread)
         try:
             while status == AMPS_AGAIN:
                 with nogil:
                     status = amps_client_send(self.core, header, body, is_publish, &progress,
                                               SLICE_MS)
                 if status == AMPS_AGAIN:
-                    check_signals()
+                    self.look_up(progress.around.queued or progress.around.owns)
         except BaseException:
             with nogil:
                 amps_client_give_up(self.core, body, is_publish, &progress)
             raise
-        finally:
-            self.patient.discard(thread)
         return status
 
+    cdef int look_up(self, bint in_the_middle) except -1:
+        """Lets signals in; what their handlers send on this thread could never get its turn."""
+        if not in_the_middle:
+            return check_signals()
+        me = PyThread_get_thread_ident()
+        self.paused.add(me)
+        try:
+            check_signals()
+        finally:
+            self.paused.discard(me)
+        return 0
+
     cdef int send_command(self, const amps_header *header) except -1:
+        self.send_overdue()
+        return self.send_header(header)
+
+    cdef int send_overdue(self) except -1:
+        """What could not be sent when it was due; commands of the layers above."""
+        return 0
+
+    cdef int send_header(self, const amps_header *header) except -1:
+        """Sends a command without a body."""
         cdef c_bool due
-        cdef amps_status status
-        if self.overdue:
-            self.send_overdue()
-        status = amps_client_try_send(self.core, header, NO_BODY, False, &due)
+        cdef amps_status status = amps_client_try_send(self.core, header, NO_BODY, False, &due)
         if status != AMPS_OK:
             self.send_patiently(header, NO_BODY, False, status)
         elif due:

@@ -1,6 +1,7 @@
 # client.pxi: Client, the commands a program gives.
 
 cdef enum:
+    SECONDS_MAX = 1000000000
     HASH_DIGITS_MAX = 20  # of a number of 64 bits
 
 
@@ -37,23 +38,24 @@ cdef class Client(Publishing):
         self.check_connected("logon")
         talk = _Conversation(authenticator, self.uri.user, self.uri.password)
         connection = self.generation
+        was_logged_on = self.logged_on
         try:
-            ack = self.converse(talk, options, timeout_ms)
+            ack = self.converse(talk, options or None, timeout_ms)
             talk.succeeded(ack.get_user_id(), ack.get_password(), ack.get_reason())
-            if self.generation != connection:
+            if self.generation != connection or amps_client_state(self.core) != AMPS_OK:
                 raise _exceptions.DisconnectedException(f"logon: {self.why_not_connected()}")
+            self.logged_on = True
+            self.server_version = ack.get_version() or ""
+            self.name_hash = (ack.get_bookmark() or "").partition("|")[0]
+            self.connection_name = ack.get_client_name() or ""
+            self.tell_state(_ConnectionStateListener.LoggedOn)
+            if self.heartbeat_ms > 0:
+                self.start_heartbeat()
         except BaseException:
-            if self.generation == connection and not self.logged_on \
+            if self.generation == connection and not was_logged_on \
                     and amps_client_state(self.core) == AMPS_OK:
                 self.shut(False)
             raise
-        self.logged_on = True
-        self.server_version = ack.get_version() or ""
-        self.name_hash = (ack.get_bookmark() or "").partition("|")[0]
-        self.connection_name = ack.get_client_name() or ""
-        self.tell_state(_ConnectionStateListener.LoggedOn)
-        if self.heartbeat_ms > 0:
-            self.start_heartbeat()
         return ack.get_command_id() or ""
 
     cdef Message converse(self, object talk, object options, unsigned int timeout_ms):
@@ -72,6 +74,8 @@ cdef class Client(Publishing):
         cdef amps_header header
         header.present = 0
         if self.uri.options["pretty"]:
+            if isinstance(options, bytes):
+                options = options.decode()
             options = f"{options},pretty" if options else "pretty"
         kept = [put_text(&header, AMPS_FIELD_CLIENT_NAME, self._name),
                 put_text(&header, AMPS_FIELD_MESSAGE_TYPE, self.uri.message_type),
@@ -98,9 +102,9 @@ cdef class Client(Publishing):
         """Sets the name for the next logon. Raises `UsageException` when logged on."""
         if self.logged_on:
             raise _exceptions.UsageException("the name is in use: disconnect before changing it")
-        if not isinstance(name, str):
-            raise TypeError(f"name must be a str, not {type(name).__name__}")
-        self._name = name
+        if not isinstance(name, (str, bytes)):
+            raise TypeError(f"name must be str or bytes, not {type(name).__name__}")
+        self._name = name.decode() if isinstance(name, bytes) else name
 
     def get_uri(self):
         """The connection string given to `connect`, `''` before."""
@@ -130,6 +134,9 @@ cdef class Client(Publishing):
 
     def set_logon_correlation_data(self, logon_correlation_data):
         """Sets text (of base64 characters) that goes with each logon; None: no such text."""
+        if not isinstance(logon_correlation_data, (str, bytes, type(None))):
+            raise TypeError("logon_correlation_data must be str, bytes or None, "
+                            f"not {type(logon_correlation_data).__name__}")
         self.logon_correlation = logon_correlation_data
 
     def get_logon_correlation_data(self):
@@ -162,12 +169,12 @@ cdef class Client(Publishing):
         cdef amps_header header
         cdef MessageStream stream = None
         self.check_logged_on("subscribe")
+        if not isinstance(topic, (str, bytes)):
+            raise TypeError(f"topic must be str or bytes, not {type(topic).__name__}")
         if not topic:
             raise _exceptions.InvalidTopicException("subscribe needs a topic, and it is empty")
         command_id = self.next_id()
-        sub_id = sub_id or command_id
-        if isinstance(sub_id, bytes):
-            sub_id = sub_id.decode()
+        sub_id = id_text(sub_id or command_id)
         header.present = 0
         kept = [put_text(&header, AMPS_FIELD_TOPIC, topic),
                 put_text(&header, AMPS_FIELD_FILTER, filter),
@@ -195,23 +202,26 @@ cdef class Client(Publishing):
         """Ends the subscription that `subscribe` returned this id for; None or `'all'` ends all.
 
         Does not wait: no handler is called for it once this has returned, except one that is
-        running. An unknown id is no error. Raises `DisconnectedException` when not connected.
+        running. An unknown id is no error, nor is it one when there is no connection any more.
         """
-        self.check_connected("unsubscribe", True)
-        if isinstance(sub_id, bytes):
-            sub_id = sub_id.decode()
-        if sub_id is None or sub_id == "all":
-            sub_id = "all"
+        self.check_usable("unsubscribe", True)
+        # Kept until the server is told: the end of a handler may run any code, on any thread.
+        handlers = self.handlers
+        sub_id = "all" if sub_id is None else id_text(sub_id)
+        if sub_id == "all":
             amps_client_remove_routes(self.core, AMPS_CLOSED)
-            self.handlers.clear()
+            self.handlers = {}
         else:
+            handlers = handlers.get(sub_id)
             self.remove_route(sub_id)
-        self.send_unsubscribe(sub_id)
+        if sub_id and amps_client_state(self.core) == AMPS_OK:
+            self.send_overdue()
+            self.send_unsubscribe(sub_id)
 
     cdef int send_unsubscribe(self, object sub_id) except -1:
         cdef amps_header header
         cdef object kept = unsubscribe_header(&header, sub_id, self.next_id())
-        self.send_command(&header)
+        self.send_header(&header)
         return 0
 
     cdef int drop_subscription(self, object sub_id, const amps_stream *only=NULL) except -1:
@@ -227,10 +237,14 @@ cdef class Client(Publishing):
         return 0
 
     cdef int send_overdue(self) except -1:
-        cdef list overdue = self.overdue
-        self.overdue = []
-        for sub_id in overdue:
-            self.send_unsubscribe(sub_id)
+        """Each is forgotten only when it is sent; Ctrl-C may come in between."""
+        while self.overdue:
+            sub_id = self.overdue.pop()
+            try:
+                self.send_unsubscribe(sub_id)
+            except BaseException:
+                self.overdue.append(sub_id)
+                raise
         return 0
 
     cdef int add_route(self, amps_slice id, object sub_id, object handler,
@@ -243,7 +257,11 @@ cdef class Client(Publishing):
         if status != AMPS_OK:
             raise status_error(status, "subscribe")
         if handler is not None:
-            self.handlers[sub_id] = handler
+            try:
+                self.handlers[sub_id] = handler  # the route only borrows it
+            except BaseException:
+                amps_client_remove_route(self.core, id)
+                raise
         return 0
 
     cdef bint remove_route(self, object sub_id, const amps_stream *only=NULL) except -1:
@@ -304,8 +322,10 @@ cdef class Client(Publishing):
 
     def set_default_max_depth(self, depth):
         """Sets the `max_depth` of streams made from now on; 0 means any number of messages."""
-        if not isinstance(depth, int) or depth < 0:
-            raise ValueError(f"depth must be an int and not negative, not {depth!r}")
+        if not isinstance(depth, int):
+            raise TypeError(f"depth must be an int, not {type(depth).__name__}")
+        if depth < 0:
+            raise ValueError(f"depth must not be negative, not {depth}")
         self.default_max_depth = depth
 
     def get_default_max_depth(self):
@@ -320,7 +340,18 @@ cdef object unsubscribe_header(amps_header *header, object sub_id, object comman
             put_text(header, AMPS_FIELD_SUB_ID, sub_id))
 
 
+cdef object id_text(object sub_id):
+    """An id as a plain str: it is a key, and a subclass might have an equality of its own."""
+    if isinstance(sub_id, bytes):
+        return sub_id.decode()
+    if not isinstance(sub_id, str):
+        raise TypeError(f"sub_id must be str or bytes, not {type(sub_id).__name__}")
+    return str.__str__(sub_id)
+
+
 cdef object seconds_in_ms(object seconds):
     if not isinstance(seconds, (int, float)):
         raise TypeError(f"a time in seconds must be a number, not {type(seconds).__name__}")
-    return int(seconds * 1000)
+    if isinstance(seconds, float) and not -SECONDS_MAX < seconds < SECONDS_MAX:
+        raise ValueError(f"a time in seconds must be a finite number, not {seconds}")
+    return max(int(seconds * 1000), 1) if seconds > 0 else int(seconds * 1000)

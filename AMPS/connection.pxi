@@ -32,18 +32,22 @@ cdef class Connection:
     cdef object why                                    # how the last connection ended
     cdef dict handlers                                 # what the core's routes point at, by id
     cdef list state_listeners, overdue
-    cdef set patient                                   # threads that wait for room
     cdef object exception_listener, disconnect_handler, last_chance, thread_created
     cdef object server_version, name_hash, connection_name, logon_correlation
     cdef size_t default_max_depth
     cdef unsigned int heartbeat_ms, heartbeat_timeout_ms
     cdef unsigned long long generation                 # counts connections
-    cdef bint logged_on, abort_dial, dialing, was_open
+    cdef bint logged_on, abort_dial, dialing
+    cdef bint was_open, tells_connected  # the listeners are still owed Disconnected, Connected
+    cdef set paused  # threads that look up for signals in the middle of sending a large frame
     cdef object __weakref__
     cdef dict __dict__
 
     def __cinit__(self, *args, **kwargs):
         self.core = NULL
+        self.handlers, self.state_listeners, self.overdue, self.paused = {}, [], [], set()
+        self._name = self.given_uri = ""
+        self.server_version = self.name_hash = self.connection_name = ""
 
     def __init__(self, name, *, send_buffer_size=1 << 20):
         """Makes a client that is not connected. `send_buffer_size` bounds, in bytes, how far
@@ -57,11 +61,6 @@ cdef class Connection:
         if self.core is not NULL:
             raise _exceptions.UsageException("a client is initialised once")
         self._name = name.decode() if isinstance(name, bytes) else name
-        self.handlers = {}
-        self.state_listeners = []
-        self.overdue = []
-        self.patient = set()
-        self.server_version = self.name_hash = self.connection_name = self.given_uri = ""
         self.core = new_core(self, send_buffer_size)
         watch_exit(self)
 
@@ -136,19 +135,20 @@ cdef class Connection:
     cdef int open_connection(self, object parsed, object given, int fd) except -1:
         cdef amps_status status
         self.uri, self.masked_uri = parsed, str(parsed)
-        self.given_uri = given.decode() if isinstance(given, bytes) else given
+        self.given_uri = given if isinstance(given, str) else bytes(given).decode()
         self.logged_on = False
         self.generation += 1
         self.why = None
+        self.was_open = self.tells_connected = True  # it may be lost before the next line
         with nogil:
             status = amps_client_open(self.core, fd)
         if status != AMPS_OK:
+            self.was_open = self.tells_connected = False
             raise status_error(status, f"connecting to {self.masked_uri}")
-        self.was_open = True
         if self.abort_dial:  # closed between dialing and here
             self.shut(False)
             self.check_dialing(parsed)
-        self.tell_state(_ConnectionStateListener.Connected)
+        self.tell_connected()
         return 0
 
     cdef int wait_gone(self, object uri) except -1:
@@ -189,11 +189,13 @@ cdef class Connection:
         self.logged_on = False
         amps_client_close(self.core)
         amps_client_remove_routes(self.core, AMPS_CLOSED)  # streams end now
-        self.wait_closed()
-        if was_open:
-            self.tell_state(_ConnectionStateListener.Disconnected)
-            if for_good:
-                self.tell_state(_ConnectionStateListener.Shutdown)
+        try:
+            self.wait_closed()
+        finally:  # also on Ctrl-C
+            if was_open:
+                self.tell_disconnected()
+                if for_good:
+                    self.tell_state(_ConnectionStateListener.Shutdown)
         return 0
 
     cdef int wait_closed(self) except -1:
@@ -243,6 +245,7 @@ cdef class Connection:
 
     def set_thread_created_callback(self, thread_created_callable):
         """Sets a function without arguments that each new receive thread calls first of all."""
+        self.check_usable("set_thread_created_callback", True)
         self.thread_created = checked_callable(thread_created_callable, "thread_created_callable")
         (<door *>self.door).tells_begin = thread_created_callable is not None
 
@@ -262,6 +265,16 @@ cdef class Connection:
 
     # ---- Telling
     # -----------------------------------------------------------------------------------
+
+    cdef void tell_connected(self) noexcept:
+        """Once a connection, by whoever comes first: it may be lost before connect() is done."""
+        if self.tells_connected:
+            self.tells_connected = False
+            self.tell_state(_ConnectionStateListener.Connected)
+
+    cdef void tell_disconnected(self) noexcept:
+        self.tell_connected()
+        self.tell_state(_ConnectionStateListener.Disconnected)
 
     cdef void tell_state(self, object state) noexcept:
         for listener in list(self.state_listeners):
@@ -290,7 +303,7 @@ cdef class Connection:
             except BaseException as another:
                 problem = another
         if problem is not None:
-            raise_nowhere(problem, listener or self)
+            raise_nowhere(problem, self if listener is None else listener)
         amps_client_leave_handler(before)
 
     cdef void connection_lost(self, const amps_failure *failure) noexcept:
@@ -302,9 +315,9 @@ cdef class Connection:
         amps_client_remove_routes(self.core, AMPS_CLOSED if by_us else AMPS_DISCONNECTED)
         self.handlers.clear()
         self.overdue.clear()
-        if not by_us:
+        if not by_us and self.was_open:  # else who closes it tells
             self.was_open = False
-            self.tell_state(_ConnectionStateListener.Disconnected)
+            self.tell_disconnected()
         if failure.unsent > 0 or failure.status == AMPS_BAD_FRAME \
                 or failure.status == AMPS_FRAME_TOO_LARGE \
                 or (not by_us and self.exception_listener is not None):
@@ -349,35 +362,6 @@ cdef object checked_callable(object function, object name):
     if function is not None and not callable(function):
         raise TypeError(f"{name} must be callable or None, not {type(function).__name__}")
     return function
-
-
-cdef int check_transport(object uri) except -1:
-    """Refuses what this version cannot do, rather than connecting in some other way."""
-    if uri.scheme != "tcp":
-        raise _exceptions.TransportTypeException(
-            f"cannot use connection string '{uri}': transport {uri.scheme} is not available "
-            "in this version, only tcp")
-    for name in ("http_preflight", "compression"):
-        if uri.options[name]:
-            raise _exceptions.InvalidTransportOptionsException(
-                f"cannot use connection string '{uri}': {name} is not available in this version")
-    return 0
-
-
-cdef list address_of(object uri, amps_address *address):
-    """Where and how to connect; returns what keeps the texts alive."""
-    options = uri.options
-    bind, bind_port = options["bind"] or ("", 0)
-    kept = [borrow_text(uri.host, &address.host), borrow_text(bind, &address.bind)]
-    address.port = uri.port
-    address.bind_port = bind_port
-    address.prefer_ipv6 = options["ip_protocol_prefer"] == "ipv6"
-    address.nodelay = options["tcp_nodelay"]
-    address.keepalive = options["tcp_keepalive"]
-    address.linger_s = -1 if options["tcp_linger"] is None else options["tcp_linger"]
-    address.send_size = options["tcp_sndbuf"] or 0
-    address.receive_size = options["tcp_rcvbuf"] or 0
-    return kept
 
 
 cdef void raise_nowhere(object problem, object where) noexcept:

@@ -8,6 +8,7 @@ from cpython.exc cimport PyErr_CheckSignals, PyErr_Restore, PyErr_WriteUnraisabl
 from cpython.object cimport PyObject
 from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_REFCNT
+from cpython.time cimport monotonic
 from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DATA, PyUnicode_DecodeUTF8
 from cpython.unicode cimport PyUnicode_GET_LENGTH
 from libc.stdlib cimport free, malloc
@@ -30,6 +31,7 @@ include "errors.pxi"      # status in, exception out
 include "text.pxi"        # Python's text and bytes in, slices out
 include "message.pxi"     # Message
 include "dispatch.pxi"    # C calls Python, here and nowhere else
+include "transport.pxi"   # where and how to connect
 include "connection.pxi"  # the life of a connection, and who is told
 include "asking.pxi"      # commands out, acks in
 include "publishing.pxi"  # publishes out

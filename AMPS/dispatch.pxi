@@ -92,7 +92,7 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
         return
     for i in range(burst.count):
         delivery = &burst.deliveries[i]
-        if not amps_burst_goes_on(burst):
+        if not amps_burst_goes_on(burst) or Py_REFCNT(client) == 1:  # closed, or let go by all
             return
         if delivery.route is NULL:
             handler = client.last_chance

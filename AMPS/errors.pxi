@@ -4,6 +4,22 @@
 cdef enum:
     SLICE_MS = 50
 
+cdef inline double deadline_in(unsigned int timeout_ms):
+    """The instant when a wait has lasted so long; 0: there is none."""
+    return monotonic() + timeout_ms / 1000.0 if timeout_ms > 0 else 0.0
+
+
+cdef inline unsigned int slice_before(double deadline):
+    """For how many milliseconds to wait before looking up; 0: the deadline has come. Of the clock,
+    not of the slices: taking the GIL back after each takes its time, too."""
+    if deadline == 0.0:
+        return SLICE_MS
+    cdef double left = (deadline - monotonic()) * 1000.0
+    if left <= 0.0:
+        return 0
+    return SLICE_MS if left >= SLICE_MS else <unsigned int>left + 1
+
+
 cdef list _EXCEPTION_OF = [
     MemoryError if name == b"MemoryError" else getattr(_exceptions, name.decode(), None)
     for name in [amps_status_exception(<amps_status>number) for number in range(AMPS_STATUS_COUNT)]

@@ -168,8 +168,11 @@ cdef extern from "amps.h" nogil:
     amps_status amps_client_wait_closed(amps_client *client, uint32_t wait_ms)
     uint64_t amps_client_next_id(amps_client *client)
 
+    ctypedef struct amps_around:
+        bint queued
+        bint owns
     ctypedef struct amps_progress:
-        pass
+        amps_around around
     amps_status amps_client_try_send(amps_client *client, const amps_header *header,
                                      amps_slice body, bint is_publish, c_bool *due)
     size_t amps_header_prepare(const amps_header *header, char *out, size_t out_size)

@@ -47,8 +47,12 @@ cdef class Message:
 
     cdef inline bint is_shared(self) noexcept:
         """Does anybody hold this object besides the one who asks?"""
+        return self.is_held_elsewhere(1)
+
+    cdef inline bint is_held_elsewhere(self, Py_ssize_t ours) noexcept:
+        """Does anybody hold this object, weakly or not, besides `ours` references?"""
         cdef void **weak_references = <void **>(<char *><void *>self + _WEAK_REFERENCES_AT)
-        return Py_REFCNT(self) > 1 or weak_references[0] is not NULL
+        return Py_REFCNT(self) > ours or weak_references[0] is not NULL
 
     cdef inline bint is_small(self) noexcept:
         return self.apart is NULL and self.copied is NULL

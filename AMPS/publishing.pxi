@@ -82,8 +82,9 @@ cdef class Publishing(Asking):
 
     cdef void prepare(self, const amps_header *header, object topic) noexcept:
         """Keeps the header of a plain publish: the next one is often to the very same topic."""
-        self.prepared_topic = topic  # held, so that no other object can pass for it
         self.prepared_size = amps_header_prepare(header, self.prepared, PREPARED_SIZE)
+        # Held, so that no other can pass for it. Last: the end of the one before may publish.
+        self.prepared_topic = topic
 
     def publish_flush(self, timeout=0, ack_type=AMPS_ACK_PROCESSED):
         """Waits until the server has processed (or persisted, by `ack_type`) what was published.

@@ -54,8 +54,7 @@ cdef class MessageStream:
         cdef amps_message view
         cdef void *apart
         cdef amps_status status
-        if amps_client_is_inherited(self.client.core):
-            raise status_error(AMPS_FORKED)
+        self.check_usable()
         status = amps_stream_take(self.core, &view, &apart)
         if status != AMPS_OK:
             if status == AMPS_AGAIN:
@@ -86,15 +85,18 @@ cdef class MessageStream:
             raise TypeError(f"maxDepth must be an int, not {type(maxDepth).__name__}")
         if maxDepth < 0:
             raise _exceptions.UsageException(f"maxDepth must not be negative, not {maxDepth}")
+        self.check_usable()
         amps_stream_set_depth_max(self.core, maxDepth)
         return self
 
     def get_max_depth(self):
         """How many messages may wait; 0 means any number."""
+        self.check_usable()
         return amps_stream_depth_max(self.core)
 
     def get_depth(self):
         """How many messages wait now."""
+        self.check_usable()
         return amps_stream_depth(self.core)
 
     def close(self):
@@ -107,42 +109,48 @@ cdef class MessageStream:
             self.client.drop_subscription(self.sub_id, self.core)
         amps_stream_close(self.core)
 
+    cdef inline int check_usable(self) except -1:
+        if self.core is NULL or self.client is None:
+            raise _exceptions.UsageException(
+                "a MessageStream is made by Client.subscribe(), not by hand")
+        if amps_client_is_inherited(self.client.core):
+            raise status_error(AMPS_FORKED)
+        return 0
+
     cdef amps_status wait(self, amps_message *view, void **apart) except *:
         """Waits without the GIL, then takes. Another thread may be quicker: then waits again."""
         cdef amps_status status = AMPS_AGAIN
-        cdef long long left = self.timeout_ms
+        cdef double deadline = deadline_in(self.timeout_ms)
         cdef unsigned int slice_ms
         if amps_client_in_handler(self.client.core):
             raise status_error(AMPS_IN_HANDLER, "iterating a stream inside a handler")
         while status == AMPS_AGAIN:
-            slice_ms = SLICE_MS
-            if self.timeout_ms > 0 and left < SLICE_MS:
-                slice_ms = <unsigned int>left
+            slice_ms = slice_before(deadline)
+            if slice_ms == 0:
+                return AMPS_TIMED_OUT
             with nogil:
                 status = amps_stream_wait(self.core, slice_ms)
             check_signals()
             if status == AMPS_OK:
                 status = amps_stream_take(self.core, view, apart)
-            elif status == AMPS_AGAIN and self.timeout_ms > 0:
-                left -= slice_ms
-                if left <= 0:
-                    return AMPS_TIMED_OUT
         return status
 
     cdef int finish(self, amps_status status) except -1:
         """Raises what ends the iteration: for a lost connection that, once; else StopIteration."""
         if status == AMPS_DISCONNECTED and not self.is_over:
             self.is_over = True
-            raise _exceptions.DisconnectedException(self.client.why_not_connected())
+            raise _exceptions.DisconnectedException(
+                self.client.why or "the connection that this stream came over is gone")
         self.is_over = True
         raise StopIteration
 
     cdef inline Message give(self, const amps_message *view, void *apart):
         """The message that was taken. A loop's variable still holds the last one; the one before is
         used again if the loop has let go of it."""
-        cdef Message message = self.older
+        cdef Message used = self.older  # held to the end: its own end may run code that takes
+        cdef Message message = used
         self.older = self.newer
-        if message is None or message.is_shared():
+        if used is None or used.is_held_elsewhere(2):
             message = Message.__new__(Message)
         if apart is NULL:
             message.copy_view(view)

@@ -32,11 +32,14 @@ cdef inline object put_text(amps_header *header, amps_field field, object value)
     cdef amps_slice text
     if value is None:
         return None
+    if not isinstance(value, (str, bytes)):
+        raise TypeError(f"{FIELD_NAMES[field]} must be str or bytes, not {type(value).__name__}")
     try:
         value = borrow_text(value, &text)
-    except TypeError:
-        raise TypeError(f"{FIELD_NAMES[field]} must be str or bytes, "
-                        f"not {type(value).__name__}") from None
+    except UnicodeEncodeError:
+        value = None
+    if value is None:  # not in the except clause: Python's own error would carry a password along
+        raise ValueError(f"{FIELD_NAMES[field]} holds half of a surrogate pair, which is no text")
     if text.size > 0:
         if memchr(text.at, 0, text.size) != NULL:
             raise ValueError(f"{FIELD_NAMES[field]} holds a NUL character")
@@ -104,6 +107,9 @@ def _bind_overload(object name, tuple names, tuple args, dict given):
         handler, args = args[0], args[1:]
     elif handler is None and args and args[0] is None:
         args = args[1:]
+    if handler is not None and args and callable(args[0]) \
+            and not isinstance(args[0], (str, bytes)):
+        raise TypeError(f"{name}() got two values for argument 'on_message'")
     if len(args) > len(names):
         raise TypeError(f"{name}() takes at most {len(names)} arguments after on_message, "
                         f"not {len(args)}")

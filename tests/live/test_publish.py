@@ -54,9 +54,10 @@ def test_what_is_neither_text_nor_bytes_is_refused_and_not_sent(sandbox, log_on,
 
 def test_text_that_cannot_be_encoded_is_refused_and_not_sent(sandbox, log_on):
     client = log_on(sandbox)
-    for topic, data in (("t", "\ud800"), ("\ud800", "data")):
-        with pytest.raises(UnicodeEncodeError):
-            client.publish(topic, data)
+    with pytest.raises(UnicodeEncodeError):
+        client.publish("t", "\ud800")
+    with pytest.raises(ValueError, match="topic holds half of a surrogate pair"):
+        client.publish("\ud800", "data")
     client.publish("t", "next")
     assert bodies(sandbox, 1) == [b"next"]
 
