@@ -506,8 +506,8 @@ amps_status amps_client_send(amps_client *client, const amps_header *header, amp
     amps_status status = AMPS_TOO_LARGE;
     if (progress->prefix == NULL) {
         char *at;
-        status = amps_writer_begin_on(&client->writer, &progress->around.connection,
-                                      frame_size_max(header, body), deadline, &at);
+        status = amps_writer_begin(&client->writer, &progress->around.connection,
+                                   frame_size_max(header, body), deadline, &at);
         if (status == AMPS_OK &&
             amps_writer_commit(&client->writer, write_frame(at, header, body), !is_publish)) {
             amps_writer_send_due(&client->writer);

@@ -12,9 +12,10 @@
 
 #include "amps_memory.h"
 
-#define STACK_SIZE_MIN ((size_t)4 << 20) /* Python handlers run on it; some systems give 128 KiB   \
-                                          */
-#define AMPS_TRY_SPINS 20                /* below a microsecond on all processors we know */
+#define STACK_SIZE_MIN                                                                             \
+    ((size_t)4 << 20)     /* Python handlers run on it; some systems give 128 KiB                  \
+                           */
+#define AMPS_TRY_SPINS 20 /* below a microsecond on all processors we know */
 
 static pthread_mutex_t live_lock = PTHREAD_MUTEX_INITIALIZER;
 static amps_cond       live_changed;

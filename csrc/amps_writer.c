@@ -315,8 +315,8 @@ static bool is_same_connection(const amps_writer *writer, unsigned *connection)
     return *connection == writer->connection;
 }
 
-amps_status amps_writer_begin_on(amps_writer *writer, unsigned *connection, size_t size,
-                                 uint64_t deadline, char **at)
+amps_status amps_writer_begin(amps_writer *writer, unsigned *connection, size_t size,
+                              uint64_t deadline, char **at)
 {
     bool        in_time = true;
     amps_status status = AMPS_AGAIN;
@@ -336,12 +336,6 @@ amps_status amps_writer_begin_on(amps_writer *writer, unsigned *connection, size
         amps_mutex_unlock(&writer->lock);
     }
     return status;
-}
-
-amps_status amps_writer_begin(amps_writer *writer, size_t size, uint64_t deadline, char **at)
-{
-    unsigned connection = 0;
-    return amps_writer_begin_on(writer, &connection, size, deadline, at);
 }
 
 bool amps_writer_commit(amps_writer *writer, size_t size, bool urgent)

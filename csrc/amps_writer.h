@@ -59,11 +59,10 @@ amps_status amps_writer_open(amps_writer *writer, int fd);
 amps_status amps_writer_try_begin(amps_writer *writer, size_t size, char **at);
 /* soon: never waits, and may take a little more than the limit (the slack). */
 amps_status amps_writer_begin_soon(amps_writer *writer, size_t size, char **at);
-amps_status amps_writer_begin(amps_writer *writer, size_t size, uint64_t deadline, char **at);
-/* The same in several calls: what was begun on one connection (*connection, at first 0) is told
- * AMPS_DISCONNECTED when there is another. */
-amps_status amps_writer_begin_on(amps_writer *writer, unsigned *connection, size_t size,
-                                 uint64_t deadline, char **at);
+/* This one waits, perhaps in several calls: what was begun on one connection (*connection, at first
+ * 0) is told AMPS_DISCONNECTED when there is another. */
+amps_status amps_writer_begin(amps_writer *writer, unsigned *connection, size_t size,
+                              uint64_t deadline, char **at);
 
 /* Counts the frame in and lets the lock go. True: this thread has to send it now, by
  * amps_writer_send_due; nobody else can until it does. `urgent`: somebody waits for the answer. */

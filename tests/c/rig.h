@@ -57,7 +57,8 @@ static inline amps_status rig_say(rig *rigged, const char *payload, uint64_t dea
 {
     char       *at;
     size_t      size = strlen(payload);
-    amps_status status = amps_writer_begin(&rigged->writer, PREFIX_SIZE + size + 10, deadline, &at);
+    amps_status status =
+        amps_writer_begin(&rigged->writer, &(unsigned){0}, PREFIX_SIZE + size + 10, deadline, &at);
     if (status == AMPS_OK && amps_writer_commit(&rigged->writer, put_frame(at, payload), false)) {
         amps_writer_send_due(&rigged->writer);
     }

@@ -141,9 +141,10 @@ static void a_full_buffer_makes_wait_until_the_deadline_or_the_peer_reads(void)
     size_t count = rig_fill(&rigged);
     CHECK(count >= 4);
     uint64_t deadline = amps_clock_in_ms(SHORT_MS);
-    CHECK_STATUS(amps_writer_begin(&rigged.writer, HALF, deadline, &at), AMPS_AGAIN);
+    CHECK_STATUS(amps_writer_begin(&rigged.writer, &(unsigned){0}, HALF, deadline, &at),
+                 AMPS_AGAIN);
     CHECK(amps_clock_now() >= deadline);
-    CHECK_STATUS(amps_writer_begin(&rigged.writer, HALF, 0, &at), AMPS_AGAIN);
+    CHECK_STATUS(amps_writer_begin(&rigged.writer, &(unsigned){0}, HALF, 0, &at), AMPS_AGAIN);
     CHECK_STATUS(amps_writer_try_begin(&rigged.writer, HALF, &at), AMPS_AGAIN);
     pthread_t thread = start(send_one, &rigged);
     for (size_t index = 0; index < count + 1; index++) {
@@ -175,7 +176,8 @@ static void a_frame_larger_than_a_half_is_sent_elsewhere(void)
     char *at;
     rig_open(&rigged, HALF);
     CHECK_STATUS(rig_try(&rigged, HALF + 1, &at), AMPS_TOO_LARGE);
-    CHECK_STATUS(amps_writer_begin(&rigged.writer, SIZE_MAX, 0, &at), AMPS_TOO_LARGE);
+    CHECK_STATUS(amps_writer_begin(&rigged.writer, &(unsigned){0}, SIZE_MAX, 0, &at),
+                 AMPS_TOO_LARGE);
     CHECK_STATUS(rig_try(&rigged, HALF, &at), AMPS_OK);
     CHECK(amps_writer_commit(&rigged.writer, put_frame(at, "fits"), true));
     amps_writer_send_due(&rigged.writer);
@@ -316,7 +318,7 @@ static void a_frame_without_memory_is_refused_and_the_next_goes(void)
     amps_memory_fail_at(1, 0);
     CHECK_STATUS(rig_try(&rigged, 10, &at), AMPS_NO_MEMORY);
     amps_memory_fail_at(1, 0);
-    CHECK_STATUS(amps_writer_begin(&rigged.writer, 10, 0, &at), AMPS_NO_MEMORY);
+    CHECK_STATUS(amps_writer_begin(&rigged.writer, &(unsigned){0}, 10, 0, &at), AMPS_NO_MEMORY);
     amps_memory_fail_at(1, 0);
     CHECK_STATUS(amps_writer_begin_soon(&rigged.writer, 10, &at), AMPS_NO_MEMORY);
     rig_send(&rigged, "next");
