@@ -126,7 +126,6 @@ cdef extern from "amps.h" nogil:
     amps_status amps_stream_take(amps_stream *stream, amps_message *message, void **block)
     void amps_block_free(void *block)
     amps_status amps_stream_wait(amps_stream *stream, uint32_t wait_ms)
-    void amps_stream_end(amps_stream *stream, amps_status why)
     void amps_stream_close(amps_stream *stream)
     size_t amps_stream_depth(const amps_stream *stream)
     size_t amps_stream_depth_max(const amps_stream *stream)
@@ -199,5 +198,4 @@ cdef extern from "amps.h" nogil:
                                  amps_message *ack)
     void amps_client_end_wait(amps_client *client, amps_waiter *waiter)
     void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32_t timeout_ms)
-    size_t amps_threads_live()
     size_t amps_threads_wait(uint32_t wait_ms)

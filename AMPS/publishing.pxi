@@ -57,9 +57,9 @@ cdef class Publishing(Asking):
             status = amps_client_try_publish(self.core, prepared, body, &due)
         if status == AMPS_AGAIN:
             kept = self.publish_header(&header, verb, topic, expiration, correlation_id, sow_key)
-            status = amps_client_try_send(self.core, &header, body, True, &due)
             if plain and verb.at == PUBLISH.at:
-                self.prepare(&header, topic)
+                self.prepare(&header, topic)  # before a send may be due: it may run any code
+            status = amps_client_try_send(self.core, &header, body, True, &due)
         if status != AMPS_OK:
             self.send_patiently(&header, body, True, status)
         elif due:

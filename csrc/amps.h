@@ -365,8 +365,8 @@ void        amps_client_end_wait(amps_client *client, amps_waiter *waiter);
  * The start command is the caller's to send. 0 ends it. */
 void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32_t timeout_ms);
 
-/* Threads of the core that have not ended, over all clients of this process. */
-size_t amps_threads_live(void);
-size_t amps_threads_wait(uint32_t wait_ms); /* until there are none; gives how many are left */
+/* Waits until no thread of the core is left, over all clients of this process, or the time is up;
+ * gives how many are. */
+size_t amps_threads_wait(uint32_t wait_ms);
 
 #endif
