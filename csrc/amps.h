@@ -165,6 +165,20 @@ typedef struct amps_message {
 amps_command amps_command_parse(amps_slice text);  /* "p" is publish; AMPS_COMMAND_UNKNOWN else */
 const char  *amps_command_text(amps_command verb); /* the long name, "" if there is none */
 uint32_t     amps_ack_parse(amps_slice list);      /* "processed, stats" to a mask; unknown: 0 */
+/* The types of a mask as a list in the order of AMPS_ACK_MAP; returns its size, 0 for none. */
+#define AMPS_ACK_TEXT_MAX 64u
+size_t amps_ack_text(uint32_t acks, char out[AMPS_ACK_TEXT_MAX]);
+
+/* What the protocol says of a command that a client may give. */
+typedef struct amps_command_facts {
+    uint32_t acks_needed; /* the library asks for these itself, and shows them to nobody */
+    uint32_t acks_given;  /* a server sends no others */
+    bool     publishes;   /* it carries a message; its failure goes to the failed-write handler */
+    bool     subscribes;  /* it has a sub_id and goes on until it is ended */
+    bool     queries;     /* it has a query_id, and its records come in groups */
+} amps_command_facts;
+
+const amps_command_facts *amps_command_facts_of(amps_command verb); /* NULL: none of these */
 
 /* The value of one field of a delivered message: the record's header first, then the outer one
  * (never the outer one's per-record fields); sub_id is the message's own. Parses on demand.

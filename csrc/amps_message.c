@@ -1,76 +1,7 @@
-/* amps_message.c: what a delivered message says, and the words for commands and acks. */
+/* amps_message.c: what a delivered message says. */
 #include "amps_header.h"
 
-/* ---- Words ---------------------------------------------------------------------------------- */
-
 #define WORD(text) ((amps_slice){(text), sizeof(text) - 1})
-
-amps_command amps_command_parse(amps_slice text)
-{
-    static const struct {
-        amps_slice   text;
-        amps_command verb;
-    } commands[] = {{WORD("p"), AMPS_COMMAND_PUBLISH}, /* first: by far the most frequent */
-#define COMMAND(name, number, text) {WORD(text), AMPS_COMMAND_##name},
-                    AMPS_COMMAND_MAP(COMMAND)
-#undef COMMAND
-    };
-    for (size_t index = 0; index < sizeof commands / sizeof commands[0]; index++) {
-        if (amps_slice_equal(text, commands[index].text)) {
-            return commands[index].verb;
-        }
-    }
-    return AMPS_COMMAND_UNKNOWN;
-}
-
-const char *amps_command_text(amps_command verb)
-{
-    switch (verb) {
-#define COMMAND(name, number, text)                                                                \
-    case AMPS_COMMAND_##name:                                                                      \
-        return text;
-        AMPS_COMMAND_MAP(COMMAND)
-#undef COMMAND
-    }
-    return "";
-}
-
-static uint32_t ack_bit(amps_slice text)
-{
-#define ACK(name, number, word)                                                                    \
-    if (amps_slice_equal(text, WORD(word))) {                                                      \
-        return AMPS_ACK_##name;                                                                    \
-    }
-    AMPS_ACK_MAP(ACK)
-#undef ACK
-    return AMPS_ACK_NONE;
-}
-
-static amps_slice trimmed(const char *at, const char *end)
-{
-    while (at < end && *at == ' ') {
-        at++;
-    }
-    while (at < end && end[-1] == ' ') {
-        end--;
-    }
-    return (amps_slice){at, (size_t)(end - at)};
-}
-
-uint32_t amps_ack_parse(amps_slice list)
-{
-    uint32_t acks = AMPS_ACK_NONE;
-    while (list.size != 0) {
-        const char *comma = memchr(list.at, ',', list.size);
-        size_t      size = comma != NULL ? (size_t)(comma - list.at) : list.size;
-        acks |= ack_bit(trimmed(list.at, list.at + size));
-        size += comma != NULL;
-        list = (amps_slice){list.at + size, list.size - size};
-    }
-    return acks;
-}
-
-/* ---- Fields of a delivered message ---------------------------------------------------------- */
 
 /* Fields that describe one record: another header's say nothing about this one. */
 static bool is_per_record(amps_field field)
