@@ -57,7 +57,7 @@ __spec__.submodule_search_locations = __path__
 _sys.path_hooks.append(_PartFinder)
 
 from AMPS.authenticators import DefaultAuthenticator
-from AMPS.core import Client, Message, MessageStream
+from AMPS.core import Client, Command, Message, MessageStream
 from AMPS.exceptions import (
     AMPSException,
     AlreadyConnected,

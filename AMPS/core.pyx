@@ -19,6 +19,7 @@ from AMPS.python_api cimport *
 
 from AMPS import exceptions as _exceptions
 from AMPS.authenticators import Conversation as _Conversation
+from AMPS.options import Options as _Options
 from AMPS.reasons import exception_for as _exception_for
 from AMPS.uri import parse as _parse_uri
 from AMPS.version_info import VersionInfo as _VersionInfo
@@ -29,7 +30,9 @@ _LOGON_VERSION = VERSION + ":python"  # what the server is told at logon
 
 include "errors.pxi"      # status in, exception out
 include "text.pxi"        # Python's text and bytes in, slices out
+include "fields.pxi"      # what the fields of a header are called, and what each may hold
 include "message.pxi"     # Message
+include "command.pxi"     # Command
 include "dispatch.pxi"    # C calls Python, here and nowhere else
 include "transport.pxi"   # where and how to connect
 include "connection.pxi"  # the life of a connection, and who is told
