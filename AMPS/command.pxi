@@ -35,13 +35,12 @@ cdef class Command:
     cdef object fill(self, amps_header *header):
         """Adds the verb and the fields set to a header, but no ack types: those are for the sender
         to decide. Returns what must stay alive as long as the header."""
-        cdef list kept = [self.verb]
+        cdef list kept = list(self.own.items())
         cdef bytes value
-        put_text(header, AMPS_FIELD_COMMAND, self.verb)
-        for field, value in self.own.items():
-            kept.append(value)
+        for field, value in kept:
             set_field(header, <amps_field><int>field,
                       amps_slice(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)))
+        kept.append(put_text(header, AMPS_FIELD_COMMAND, self.verb))
         return kept
 
     cdef Body body(self):
@@ -102,11 +101,7 @@ cdef class Command:
     def set_options(self, value):
         """Sets the options: comma-separated text, sent as it is, or a `Message.Options`. 0, as
         None and `''`, means none."""
-        if isinstance(value, _Options):
-            value = str(value)
-        elif isinstance(value, int) and value == 0:
-            value = None
-        return self.put(AMPS_FIELD_OPTIONS, value)
+        return self.put(AMPS_FIELD_OPTIONS, options_text(value))
 
     def set_command_id(self, value):
         """Sets the command id; one is made where it is needed and not set."""

@@ -40,6 +40,8 @@ cdef object field_bytes(amps_field field, object value, bint takes_int):
     """A value for a header field as bytes, or None for None. An int is its digits; in a field of
     text only where `takes_int`."""
     cdef object kind = type(value).__name__
+    if field == AMPS_FIELD_OPTIONS and isinstance(value, _Options):
+        value = str(value)
     if value is None:
         return None
     if field in NUMBER_FIELDS:
@@ -53,6 +55,13 @@ cdef object field_bytes(amps_field field, object value, bint takes_int):
             raise ValueError(f"{FIELD_NAMES[field]} is an int of more than 64 bits")
         return b"%d" % value
     return text_bytes(FIELD_NAMES[field], value)
+
+
+cdef object options_text(object value):
+    """Options as a program gives them: text, a `Message.Options`; None and 0 mean none."""
+    if isinstance(value, _Options):
+        return str(value)
+    return None if isinstance(value, int) and value == 0 else value
 
 
 cdef object text_bytes(object name, object value):
@@ -82,7 +91,7 @@ cdef object number_bytes(amps_field field, object value):
         if not (value.isdigit() and value.isascii()):
             raise ValueError(f"{name} must be a number, not {_exceptions.shown(repr(value))}")
         if len(value) > NUMBER_DIGITS_MAX:
-            raise ValueError(f"{name} must be from 0 to {most}, not a number of {len(value)} digits")
+            raise ValueError(f"{name} must be from 0 to {most}, not of {len(value)} digits")
         value = int(value)
     elif not isinstance(value, int):
         raise TypeError(f"{name} must be an int or its digits, not {type(value).__name__}")

@@ -93,6 +93,7 @@ cdef extern from "amps.h" nogil:
         amps_slice sub_id
 
     amps_command amps_command_parse(amps_slice text)
+    const char *amps_command_text(amps_command verb)
     uint32_t amps_ack_parse(amps_slice list)
     amps_status amps_message_field(const amps_message *message, amps_field field,
                                    amps_slice *value, c_bool *escaped)

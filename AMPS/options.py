@@ -113,7 +113,7 @@ class Options:
         return self._set_text("grouping", value)
 
     def set_rate(self, value):
-        """Sets how fast a replay goes: messages a second, or bytes (`2MB`), or a multiple (`2X`)."""
+        """Sets how fast a replay goes: messages or bytes (`2MB`) a second, or a multiple (`2X`)."""
         return self._set_text("rate", value)
 
     def set_rate_max_gap(self, value):
