@@ -181,6 +181,96 @@ cdef class Command:
         """The sequence number that the last execution used, 0 when it had none."""
         return self.last_sequence
 
+    # ---- What was set, to be read back -------------------------------------------------------
+
+    cdef object text(self, amps_field field):
+        cdef object value = self.own.get(<int>field)
+        if value is None:
+            return None
+        return int(value) if field in NUMBER_FIELDS else value.decode("utf-8", "replace")
+
+    @property
+    def command(self):
+        """The verb."""
+        return self.verb
+
+    @property
+    def timeout(self):
+        """The limit set for `execute`, in milliseconds; 0: none."""
+        return self.timeout_ms
+
+    ack_type = property(get_ack_type)
+
+    @property
+    def topic(self):
+        """The topic set, or None."""
+        return self.text(AMPS_FIELD_TOPIC)
+
+    @property
+    def filter(self):
+        """The content filter set, or None."""
+        return self.text(AMPS_FIELD_FILTER)
+
+    @property
+    def order_by(self):
+        """The order set, or None."""
+        return self.text(AMPS_FIELD_ORDER_BY)
+
+    @property
+    def bookmark(self):
+        """The bookmark set, or None."""
+        return self.text(AMPS_FIELD_BOOKMARK)
+
+    @property
+    def correlation_id(self):
+        """The correlation id set, or None."""
+        return self.text(AMPS_FIELD_CORRELATION_ID)
+
+    @property
+    def sow_key(self):
+        """The SOW key set, or None."""
+        return self.text(AMPS_FIELD_SOW_KEY)
+
+    @property
+    def sow_keys(self):
+        """The SOW keys set, or None."""
+        return self.text(AMPS_FIELD_SOW_KEYS)
+
+    @property
+    def options(self):
+        """The options set, as text, or None."""
+        return self.text(AMPS_FIELD_OPTIONS)
+
+    @property
+    def command_id(self):
+        """The command id set, or None."""
+        return self.text(AMPS_FIELD_COMMAND_ID)
+
+    @property
+    def sub_id(self):
+        """The subscription id set, or None."""
+        return self.text(AMPS_FIELD_SUB_ID)
+
+    @property
+    def query_id(self):
+        """The query id set, or None."""
+        return self.text(AMPS_FIELD_QUERY_ID)
+
+    @property
+    def batch_size(self):
+        """The batch size set, an int, or None."""
+        return self.text(AMPS_FIELD_BATCH_SIZE)
+
+    @property
+    def expiration(self):
+        """The lifetime set, an int, in seconds, or None."""
+        return self.text(AMPS_FIELD_EXPIRATION)
+
+    @property
+    def top_n(self):
+        """The number of records set, an int, or None."""
+        return self.text(AMPS_FIELD_TOP_N)
+
     # ---- As an object ------------------------------------------------------------------------
 
     def __repr__(self):
