@@ -6,195 +6,83 @@ from typing import Any, ClassVar, Protocol, overload
 from typing_extensions import Buffer, Self, TypeAlias, disjoint_base
 
 from AMPS.authenticators import DefaultAuthenticator as DefaultAuthenticator
+from AMPS.composite import (
+    CompositeMessageBuilder as CompositeMessageBuilder,
+    CompositeMessageParser as CompositeMessageParser,
+)
 from AMPS.exceptions import (
     AlreadyConnected as AlreadyConnected,
-)
-from AMPS.exceptions import (
     AlreadyConnectedException as AlreadyConnectedException,
-)
-from AMPS.exceptions import (
     AMPSException as AMPSException,
-)
-from AMPS.exceptions import (
     AuthenticationError as AuthenticationError,
-)
-from AMPS.exceptions import (
     AuthenticationException as AuthenticationException,
-)
-from AMPS.exceptions import (
     BadFilter as BadFilter,
-)
-from AMPS.exceptions import (
     BadFilterException as BadFilterException,
-)
-from AMPS.exceptions import (
     BadRegexTopic as BadRegexTopic,
-)
-from AMPS.exceptions import (
     BadRegexTopicException as BadRegexTopicException,
-)
-from AMPS.exceptions import (
     BadSowKeyException as BadSowKeyException,
-)
-from AMPS.exceptions import (
     ClientNameInUse as ClientNameInUse,
-)
-from AMPS.exceptions import (
     CommandError as CommandError,
-)
-from AMPS.exceptions import (
     CommandException as CommandException,
-)
-from AMPS.exceptions import (
     CommandTimedOut as CommandTimedOut,
-)
-from AMPS.exceptions import (
     CommandTypeError as CommandTypeError,
-)
-from AMPS.exceptions import (
     ConnectionError as ConnectionError,
-)
-from AMPS.exceptions import (
     ConnectionException as ConnectionException,
-)
-from AMPS.exceptions import (
     ConnectionRefused as ConnectionRefused,
-)
-from AMPS.exceptions import (
     ConnectionRefusedException as ConnectionRefusedException,
-)
-from AMPS.exceptions import (
     CorruptedRecord as CorruptedRecord,
-)
-from AMPS.exceptions import (
     Disconnected as Disconnected,
-)
-from AMPS.exceptions import (
     DisconnectedException as DisconnectedException,
-)
-from AMPS.exceptions import (
     DuplicateLogonException as DuplicateLogonException,
-)
-from AMPS.exceptions import (
     InvalidBookmarkException as InvalidBookmarkException,
-)
-from AMPS.exceptions import (
     InvalidMessageTypeOptions as InvalidMessageTypeOptions,
-)
-from AMPS.exceptions import (
     InvalidOptionsException as InvalidOptionsException,
-)
-from AMPS.exceptions import (
     InvalidOrderByException as InvalidOrderByException,
-)
-from AMPS.exceptions import (
     InvalidSubIdException as InvalidSubIdException,
-)
-from AMPS.exceptions import (
     InvalidTopicError as InvalidTopicError,
-)
-from AMPS.exceptions import (
     InvalidTopicException as InvalidTopicException,
-)
-from AMPS.exceptions import (
     InvalidTransportOptions as InvalidTransportOptions,
-)
-from AMPS.exceptions import (
     InvalidTransportOptionsException as InvalidTransportOptionsException,
-)
-from AMPS.exceptions import (
     InvalidUriException as InvalidUriException,
-)
-from AMPS.exceptions import (
     InvalidUriFormat as InvalidUriFormat,
-)
-from AMPS.exceptions import (
     LocalStorageError as LocalStorageError,
-)
-from AMPS.exceptions import (
     LogonRequiredException as LogonRequiredException,
-)
-from AMPS.exceptions import (
     MessageTypeError as MessageTypeError,
-)
-from AMPS.exceptions import (
     MessageTypeException as MessageTypeException,
-)
-from AMPS.exceptions import (
     MessageTypeNotFound as MessageTypeNotFound,
-)
-from AMPS.exceptions import (
     MissingFieldsException as MissingFieldsException,
-)
-from AMPS.exceptions import (
     NameInUseException as NameInUseException,
-)
-from AMPS.exceptions import (
     NotEntitledError as NotEntitledError,
-)
-from AMPS.exceptions import (
     NotEntitledException as NotEntitledException,
-)
-from AMPS.exceptions import (
     PublishException as PublishException,
-)
-from AMPS.exceptions import (
     PublishStoreGapException as PublishStoreGapException,
-)
-from AMPS.exceptions import (
     RetryOperation as RetryOperation,
-)
-from AMPS.exceptions import (
     RetryOperationException as RetryOperationException,
-)
-from AMPS.exceptions import (
     StoreError as StoreError,
-)
-from AMPS.exceptions import (
     StoreException as StoreException,
-)
-from AMPS.exceptions import (
     StreamError as StreamError,
-)
-from AMPS.exceptions import (
     StreamException as StreamException,
-)
-from AMPS.exceptions import (
     SubidInUseException as SubidInUseException,
-)
-from AMPS.exceptions import (
     SubscriptionAlreadyExists as SubscriptionAlreadyExists,
-)
-from AMPS.exceptions import (
     SubscriptionAlreadyExistsException as SubscriptionAlreadyExistsException,
-)
-from AMPS.exceptions import (
     TimedOut as TimedOut,
-)
-from AMPS.exceptions import (
     TimedOutException as TimedOutException,
-)
-from AMPS.exceptions import (
     TransportError as TransportError,
-)
-from AMPS.exceptions import (
     TransportException as TransportException,
-)
-from AMPS.exceptions import (
     TransportNotFound as TransportNotFound,
-)
-from AMPS.exceptions import (
     TransportTypeException as TransportTypeException,
-)
-from AMPS.exceptions import (
     UnknownError as UnknownError,
-)
-from AMPS.exceptions import (
     UnknownException as UnknownException,
-)
-from AMPS.exceptions import (
     UsageException as UsageException,
 )
+from AMPS.fix import (
+    FIXBuilder as FIXBuilder,
+    FIXShredder as FIXShredder,
+    NVFIXBuilder as NVFIXBuilder,
+    NVFIXShredder as NVFIXShredder,
+)
+from AMPS.options import Options
+from AMPS.reasons import Reason as Reason
 from AMPS.version_info import VersionInfo as VersionInfo
 
 VERSION: str
@@ -202,6 +90,9 @@ __version__: str
 
 _Text: TypeAlias = str | bytes
 _Data: TypeAlias = str | Buffer | None
+_Number: TypeAlias = str | bytes | int | None
+_Value: TypeAlias = str | bytes | int | None
+_Options: TypeAlias = str | bytes | int | Options | None
 _MessageHandler: TypeAlias = Callable[[Message], object]
 
 class Authenticator(Protocol):
@@ -212,47 +103,364 @@ class Authenticator(Protocol):
 class _Invocable(Protocol):
     def invoke(self, client: Any, /) -> object: ...
 
-@disjoint_base
 class Message:
+    class AckType:
+        NoneEnum: ClassVar[int]
+        Received: ClassVar[str]
+        ReceivedEnum: ClassVar[int]
+        Parsed: ClassVar[str]
+        ParsedEnum: ClassVar[int]
+        Processed: ClassVar[str]
+        ProcessedEnum: ClassVar[int]
+        Persisted: ClassVar[str]
+        PersistedEnum: ClassVar[int]
+        Completed: ClassVar[str]
+        CompletedEnum: ClassVar[int]
+        Stats: ClassVar[str]
+        StatsEnum: ClassVar[int]
+
+    class Command:
+        UnknownEnum: ClassVar[int]
+        Publish: ClassVar[str]
+        PublishEnum: ClassVar[int]
+        Subscribe: ClassVar[str]
+        SubscribeEnum: ClassVar[int]
+        Unsubscribe: ClassVar[str]
+        UnsubscribeEnum: ClassVar[int]
+        SOW: ClassVar[str]
+        SOWEnum: ClassVar[int]
+        Heartbeat: ClassVar[str]
+        HeartbeatEnum: ClassVar[int]
+        SOWDelete: ClassVar[str]
+        SOWDeleteEnum: ClassVar[int]
+        DeltaPublish: ClassVar[str]
+        DeltaPublishEnum: ClassVar[int]
+        Logon: ClassVar[str]
+        LogonEnum: ClassVar[int]
+        SOWAndSubscribe: ClassVar[str]
+        SOWAndSubscribeEnum: ClassVar[int]
+        DeltaSubscribe: ClassVar[str]
+        DeltaSubscribeEnum: ClassVar[int]
+        SOWAndDeltaSubscribe: ClassVar[str]
+        SOWAndDeltaSubscribeEnum: ClassVar[int]
+        StartTimer: ClassVar[str]
+        StartTimerEnum: ClassVar[int]
+        StopTimer: ClassVar[str]
+        StopTimerEnum: ClassVar[int]
+        GroupBegin: ClassVar[str]
+        GroupBeginEnum: ClassVar[int]
+        GroupEnd: ClassVar[str]
+        GroupEndEnum: ClassVar[int]
+        OOF: ClassVar[str]
+        OOFEnum: ClassVar[int]
+        Ack: ClassVar[str]
+        AckEnum: ClassVar[int]
+        Flush: ClassVar[str]
+        FlushEnum: ClassVar[int]
+
+    Options: TypeAlias = Options
+
+    def __init__(self) -> None: ...
+    def __copy__(self) -> Self: ...
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __release_buffer__(self, buffer: memoryview, /) -> None: ...
     def get_data(self) -> str: ...
     def get_data_raw(self) -> bytes: ...
+    def set_data(self, value: _Data) -> Self: ...
+    getData = get_data
+    setData = set_data
+    @property
+    def data(self) -> str: ...
+    def json(self, **kwargs: Any) -> Any: ...
+    def get_command_enum(self) -> int: ...
+    def get_ack_type_enum(self) -> int: ...
+    def get_bookmark_seq_no(self) -> int: ...
+    def reset(self) -> None: ...
     def get_ack_type(self) -> str | None: ...
+    def set_ack_type(self, value: _Value) -> Self: ...
+    getAckType = get_ack_type
+    setAckType = set_ack_type
+    @property
+    def ack_type(self) -> str | None: ...
     def get_batch_size(self) -> str | None: ...
+    def set_batch_size(self, value: _Value) -> Self: ...
+    getBatchSize = get_batch_size
+    setBatchSize = set_batch_size
+    @property
+    def batch_size(self) -> str | None: ...
     def get_bookmark(self) -> str | None: ...
+    def set_bookmark(self, value: _Value) -> Self: ...
+    getBookmark = get_bookmark
+    setBookmark = set_bookmark
+    @property
+    def bookmark(self) -> str | None: ...
     def get_client_name(self) -> str | None: ...
+    def set_client_name(self, value: _Value) -> Self: ...
+    getClientName = get_client_name
+    setClientName = set_client_name
+    @property
+    def client_name(self) -> str | None: ...
     def get_command(self) -> str | None: ...
+    def set_command(self, value: _Value) -> Self: ...
+    getCommand = get_command
+    setCommand = set_command
+    @property
+    def command(self) -> str | None: ...
     def get_command_id(self) -> str | None: ...
+    def set_command_id(self, value: _Value) -> Self: ...
+    getCommandId = get_command_id
+    setCommandId = set_command_id
+    @property
+    def command_id(self) -> str | None: ...
     def get_correlation_id(self) -> str | None: ...
+    def set_correlation_id(self, value: _Value) -> Self: ...
+    getCorrelationId = get_correlation_id
+    setCorrelationId = set_correlation_id
+    @property
+    def correlation_id(self) -> str | None: ...
     def get_expiration(self) -> str | None: ...
+    def set_expiration(self, value: _Value) -> Self: ...
+    getExpiration = get_expiration
+    setExpiration = set_expiration
+    @property
+    def expiration(self) -> str | None: ...
     def get_filter(self) -> str | None: ...
+    def set_filter(self, value: _Value) -> Self: ...
+    getFilter = get_filter
+    setFilter = set_filter
+    @property
+    def filter(self) -> str | None: ...
     def get_group_seq_no(self) -> str | None: ...
+    def set_group_seq_no(self, value: _Value) -> Self: ...
+    getGroupSequenceNumber = get_group_seq_no
+    setGroupSequenceNumber = set_group_seq_no
+    @property
+    def group_seq_no(self) -> str | None: ...
     def get_heartbeat(self) -> str | None: ...
+    def set_heartbeat(self, value: _Value) -> Self: ...
+    getHeartbeat = get_heartbeat
+    setHeartbeat = set_heartbeat
+    @property
+    def heartbeat(self) -> str | None: ...
     def get_lease_period(self) -> str | None: ...
+    def set_lease_period(self, value: _Value) -> Self: ...
+    getLeasePeriod = get_lease_period
+    setLeasePeriod = set_lease_period
+    @property
+    def lease_period(self) -> str | None: ...
     def get_matches(self) -> str | None: ...
+    def set_matches(self, value: _Value) -> Self: ...
+    getMatches = get_matches
+    setMatches = set_matches
+    @property
+    def matches(self) -> str | None: ...
     def get_message_size(self) -> str | None: ...
+    def set_message_size(self, value: _Value) -> Self: ...
+    getMessageLength = get_message_size
+    setMessageLength = set_message_size
+    @property
+    def message_size(self) -> str | None: ...
     def get_message_type(self) -> str | None: ...
+    def set_message_type(self, value: _Value) -> Self: ...
+    getMessageType = get_message_type
+    setMessageType = set_message_type
+    @property
+    def message_type(self) -> str | None: ...
     def get_options(self) -> str | None: ...
+    def set_options(self, value: _Options) -> Self: ...
+    getOptions = get_options
+    setOptions = set_options
+    @property
+    def options(self) -> str | None: ...
     def get_order_by(self) -> str | None: ...
+    def set_order_by(self, value: _Value) -> Self: ...
+    getOrderBy = get_order_by
+    setOrderBy = set_order_by
+    @property
+    def order_by(self) -> str | None: ...
     def get_password(self) -> str | None: ...
+    def set_password(self, value: _Value) -> Self: ...
+    getPassword = get_password
+    setPassword = set_password
+    @property
+    def password(self) -> str | None: ...
     def get_query_id(self) -> str | None: ...
+    def set_query_id(self, value: _Value) -> Self: ...
+    getQueryID = get_query_id
+    setQueryID = set_query_id
+    @property
+    def query_id(self) -> str | None: ...
     def get_reason(self) -> str | None: ...
+    def set_reason(self, value: _Value) -> Self: ...
+    getReason = get_reason
+    setReason = set_reason
+    @property
+    def reason(self) -> str | None: ...
     def get_records_inserted(self) -> str | None: ...
+    def set_records_inserted(self, value: _Value) -> Self: ...
+    getRecordsInserted = get_records_inserted
+    setRecordsInserted = set_records_inserted
+    @property
+    def records_inserted(self) -> str | None: ...
     def get_records_returned(self) -> str | None: ...
+    def set_records_returned(self, value: _Value) -> Self: ...
+    getRecordsReturned = get_records_returned
+    setRecordsReturned = set_records_returned
+    @property
+    def records_returned(self) -> str | None: ...
     def get_records_updated(self) -> str | None: ...
+    def set_records_updated(self, value: _Value) -> Self: ...
+    getRecordsUpdated = get_records_updated
+    setRecordsUpdated = set_records_updated
+    @property
+    def records_updated(self) -> str | None: ...
     def get_sequence(self) -> str | None: ...
+    def set_sequence(self, value: _Value) -> Self: ...
+    getSequence = get_sequence
+    setSequence = set_sequence
+    @property
+    def sequence(self) -> str | None: ...
     def get_sow_deleted(self) -> str | None: ...
+    def set_sow_deleted(self, value: _Value) -> Self: ...
+    getSowDelete = get_sow_deleted
+    setSowDelete = set_sow_deleted
+    @property
+    def sow_deleted(self) -> str | None: ...
     def get_sow_key(self) -> str | None: ...
+    def set_sow_key(self, value: _Value) -> Self: ...
+    getSowKey = get_sow_key
+    setSowKey = set_sow_key
+    @property
+    def sow_key(self) -> str | None: ...
     def get_sow_keys(self) -> str | None: ...
+    def set_sow_keys(self, value: _Value) -> Self: ...
+    getSowKeys = get_sow_keys
+    setSowKeys = set_sow_keys
+    @property
+    def sow_keys(self) -> str | None: ...
     def get_status(self) -> str | None: ...
+    def set_status(self, value: _Value) -> Self: ...
+    getStatus = get_status
+    setStatus = set_status
+    @property
+    def status(self) -> str | None: ...
     def get_sub_id(self) -> str | None: ...
+    def set_sub_id(self, value: _Value) -> Self: ...
+    getSubscriptionId = get_sub_id
+    setSubscriptionId = set_sub_id
+    @property
+    def sub_id(self) -> str | None: ...
     def get_sub_ids(self) -> str | None: ...
+    def set_sub_ids(self, value: _Value) -> Self: ...
+    getSubscriptionIds = get_sub_ids
+    setSubscriptionIds = set_sub_ids
+    @property
+    def sub_ids(self) -> str | None: ...
     def get_timeout_interval(self) -> str | None: ...
+    def set_timeout_interval(self, value: _Value) -> Self: ...
+    getTimeoutInterval = get_timeout_interval
+    setTimeoutInterval = set_timeout_interval
+    @property
+    def timeout_interval(self) -> str | None: ...
     def get_timestamp(self) -> str | None: ...
+    def set_timestamp(self, value: _Value) -> Self: ...
+    getTimestamp = get_timestamp
+    setTimestamp = set_timestamp
+    @property
+    def timestamp(self) -> str | None: ...
     def get_top_n(self) -> str | None: ...
+    def set_top_n(self, value: _Value) -> Self: ...
+    getTopNRecordsReturned = get_top_n
+    setTopNRecordsReturned = set_top_n
+    @property
+    def top_n(self) -> str | None: ...
     def get_topic(self) -> str | None: ...
+    def set_topic(self, value: _Value) -> Self: ...
+    getTopic = get_topic
+    setTopic = set_topic
+    @property
+    def topic(self) -> str | None: ...
     def get_topic_matches(self) -> str | None: ...
+    def set_topic_matches(self, value: _Value) -> Self: ...
+    getTopicMatches = get_topic_matches
+    setTopicMatches = set_topic_matches
+    @property
+    def topic_matches(self) -> str | None: ...
     def get_user_id(self) -> str | None: ...
+    def set_user_id(self, value: _Value) -> Self: ...
+    getUserId = get_user_id
+    setUserId = set_user_id
+    @property
+    def user_id(self) -> str | None: ...
     def get_version(self) -> str | None: ...
+    def set_version(self, value: _Value) -> Self: ...
+    getVersion = get_version
+    setVersion = set_version
+    @property
+    def version(self) -> str | None: ...
+
+@disjoint_base
+class Command:
+    def __init__(self, command_name: _Text | None = None) -> None: ...
+    def reset(self, command: _Text | None) -> Self: ...
+    def set_topic(self, value: _Text | None) -> Self: ...
+    def set_filter(self, value: _Text | None) -> Self: ...
+    def set_order_by(self, value: _Text | None) -> Self: ...
+    def set_bookmark(self, value: _Text | None) -> Self: ...
+    def set_correlation_id(self, value: _Text | None) -> Self: ...
+    def set_sow_key(self, value: _Text | None) -> Self: ...
+    def set_sow_keys(self, value: _Text | None) -> Self: ...
+    def set_command_id(self, value: _Text | None) -> Self: ...
+    def set_sub_id(self, value: _Text | None) -> Self: ...
+    def set_query_id(self, value: _Text | None) -> Self: ...
+    def set_options(self, value: _Options) -> Self: ...
+    def set_data(self, value: _Data) -> Self: ...
+    def set_batch_size(self, value: _Number) -> Self: ...
+    def set_expiration(self, value: _Number) -> Self: ...
+    def set_top_n(self, value: _Number) -> Self: ...
+    def set_sequence(self, value: _Number) -> Self: ...
+    def set_timeout(self, value: int | None) -> Self: ...
+    def add_ack_type(self, value: _Text | int | None) -> Self: ...
+    def set_ack_type(self, value: _Text | int | None) -> Self: ...
+    def set_ack_type_enum(self, value: int) -> Self: ...
+    def get_ack_type(self) -> str: ...
+    def get_ack_type_enum(self) -> int: ...
+    def get_sequence(self) -> int: ...
+    @property
+    def command(self) -> str: ...
+    @property
+    def timeout(self) -> int: ...
+    @property
+    def ack_type(self) -> str: ...
+    @property
+    def topic(self) -> str | None: ...
+    @property
+    def filter(self) -> str | None: ...
+    @property
+    def order_by(self) -> str | None: ...
+    @property
+    def bookmark(self) -> str | None: ...
+    @property
+    def correlation_id(self) -> str | None: ...
+    @property
+    def sow_key(self) -> str | None: ...
+    @property
+    def sow_keys(self) -> str | None: ...
+    @property
+    def options(self) -> str | None: ...
+    @property
+    def command_id(self) -> str | None: ...
+    @property
+    def sub_id(self) -> str | None: ...
+    @property
+    def query_id(self) -> str | None: ...
+    @property
+    def batch_size(self) -> int | None: ...
+    @property
+    def expiration(self) -> int | None: ...
+    @property
+    def top_n(self) -> int | None: ...
 
 @disjoint_base
 class MessageStream:

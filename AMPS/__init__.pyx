@@ -57,7 +57,8 @@ __spec__.submodule_search_locations = __path__
 _sys.path_hooks.append(_PartFinder)
 
 from AMPS.authenticators import DefaultAuthenticator
-from AMPS.core import Client, Message, MessageStream
+from AMPS.composite import CompositeMessageBuilder, CompositeMessageParser
+from AMPS.core import Client, Command, Message, MessageStream
 from AMPS.exceptions import (
     AMPSException,
     AlreadyConnected,
@@ -123,4 +124,6 @@ from AMPS.exceptions import (
     UnknownException,
     UsageException,
 )
+from AMPS.fix import FIXBuilder, FIXShredder, NVFIXBuilder, NVFIXShredder
+from AMPS.reasons import Reason
 from AMPS.version_info import VersionInfo

@@ -2,7 +2,9 @@
 """The client's compiled half. This file is its table of contents, in reading order."""
 from _weakref import ref as _weak
 
-from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+cimport cython
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_SIMPLE, PyBUF_STRIDES, PyBUF_WRITABLE
+from cpython.buffer cimport PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals, PyErr_Restore, PyErr_WriteUnraisable
 from cpython.object cimport PyObject
@@ -19,6 +21,7 @@ from AMPS.python_api cimport *
 
 from AMPS import exceptions as _exceptions
 from AMPS.authenticators import Conversation as _Conversation
+from AMPS.options import Options as _Options
 from AMPS.reasons import exception_for as _exception_for
 from AMPS.uri import parse as _parse_uri
 from AMPS.version_info import VersionInfo as _VersionInfo
@@ -29,7 +32,12 @@ _LOGON_VERSION = VERSION + ":python"  # what the server is told at logon
 
 include "errors.pxi"      # status in, exception out
 include "text.pxi"        # Python's text and bytes in, slices out
+include "fields.pxi"      # what the fields of a header are called, and what each may hold
+include "message_bytes.pxi"    # where the bytes of a message lie, and what was set over them
+include "message_getters.pxi"  # what it says, header by header
+include "message_setters.pxi"  # what it is made to say
 include "message.pxi"     # Message
+include "command.pxi"     # Command
 include "dispatch.pxi"    # C calls Python, here and nowhere else
 include "transport.pxi"   # where and how to connect
 include "connection.pxi"  # the life of a connection, and who is told

@@ -104,7 +104,7 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
             continue
         if message is None:
             message = Message.__new__(Message)
-        message.view = delivery.message
+        message.lend(&delivery.message)
         try:
             handler(message)
         except BaseException as problem:
@@ -115,11 +115,10 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
 
 
 cdef void keep_lent(Connection client, Message message) noexcept:
-    cdef amps_message lent = message.view
     try:
-        message.copy_view(&lent)
+        message.keep()
     except MemoryError as problem:
-        memset(&message.view, 0, sizeof(message.view))
+        message.empty()
         client.report(problem)
 
 

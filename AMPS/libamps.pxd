@@ -74,6 +74,9 @@ cdef extern from "amps.h" nogil:
         AMPS_FIELD_TIMEOUT_INTERVAL
         AMPS_FIELD_COUNT
 
+    ctypedef enum amps_command:
+        AMPS_COMMAND_UNKNOWN
+
     ctypedef enum amps_ack:
         AMPS_ACK_PROCESSED
         AMPS_ACK_PERSISTED
@@ -89,6 +92,9 @@ cdef extern from "amps.h" nogil:
         amps_slice body
         amps_slice sub_id
 
+    amps_command amps_command_parse(amps_slice text)
+    const char *amps_command_text(amps_command verb)
+    uint32_t amps_ack_parse(amps_slice list)
     amps_status amps_message_field(const amps_message *message, amps_field field,
                                    amps_slice *value, c_bool *escaped)
     size_t amps_text_decode(amps_slice text, char *out)

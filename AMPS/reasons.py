@@ -1,6 +1,30 @@
-"""The one table from a server's reason to the exception that is raised for it."""
+"""A server's reasons: their texts, and the one table from reason to exception."""
 
 from AMPS import exceptions as _e
+
+
+class Reason:
+    """What a server gives as reason in an ack or an `oof`, to compare `Message.get_reason()` with.
+
+    >>> Reason.BadFilter
+    'bad filter'
+    """
+
+    Duplicate = "duplicate"
+    BadFilter = "bad filter"
+    BadRegexTopic = "bad regex topic"
+    SubscriptionAlreadyExists = "subscription already exists"
+    Deleted = "deleted"
+    Expired = "expired"
+    Match = "match"
+    InvalidTopic = "invalid topic"
+    NameInUse = "name in use"
+    AuthFailure = "auth failure"
+    NotEntitled = "not entitled"
+    AuthDisabled = "authentication disabled"
+    SubidInUse = "subid in use"
+    NoTopic = "no topic"
+
 
 # What a reason is about, named as the caller names it in `offending`.
 _TOPIC, _FILTER, _NAME = ("topic",), ("filter",), ("client_name",)

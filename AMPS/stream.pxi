@@ -155,8 +155,7 @@ cdef class MessageStream:
         if apart is NULL:
             message.copy_view(view)
         else:
-            message.view = view[0]
-            message.apart = apart
+            message.adopt(view, apart)
         self.newer = message if message.is_small() else None
         return message
 

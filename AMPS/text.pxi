@@ -86,16 +86,6 @@ cdef class Body:
         return 0
 
 
-cdef object FIELD_NAMES = {
-    AMPS_FIELD_COMMAND_ID: "command_id", AMPS_FIELD_TOPIC: "topic", AMPS_FIELD_SUB_ID: "sub_id",
-    AMPS_FIELD_CLIENT_NAME: "the client name", AMPS_FIELD_MESSAGE_TYPE: "the message type",
-    AMPS_FIELD_USER_ID: "the user name", AMPS_FIELD_PASSWORD: "the password",
-    AMPS_FIELD_FILTER: "filter", AMPS_FIELD_SOW_KEY: "sow_key",
-    AMPS_FIELD_EXPIRATION: "expiration", AMPS_FIELD_CORRELATION_ID: "correlation_id",
-    AMPS_FIELD_OPTIONS: "options",
-}
-
-
 def _bind_overload(object name, tuple names, tuple args, dict given):
     """Sorts the arguments of a method that takes an optional handler first.
 

@@ -28,6 +28,30 @@ def again(client: AMPS.Client) -> None:
     client.logon(5000, Token())
 
 
+def builds() -> AMPS.Command:
+    message: AMPS.Message = AMPS.Message().set_topic("orders").setExpiration(5).set_data(b"{}")
+    topic: str | None = message.topic
+    kind: bool = message.get_command_enum() == AMPS.Message.Command.SOWEnum
+    size: int = memoryview(message).nbytes
+    options = AMPS.Message.Options().set_OOF().set_conflation("1s").set_top_n(5)
+    command = AMPS.Command("sow").set_topic(topic).set_filter(None).set_options(options)
+    acks = AMPS.Message.AckType.ProcessedEnum | AMPS.Message.AckType.CompletedEnum
+    print(kind, size, message.json(parse_float=str), command.top_n, command.get_ack_type())
+    return command.set_top_n("5").set_timeout(100).set_ack_type_enum(acks).add_ack_type("stats")
+
+
+def takes_apart(message: AMPS.Message) -> None:
+    fields = AMPS.FIXShredder(errors="replace").to_map(message)
+    symbol: str = fields[55]
+    names: dict[str, str] = AMPS.NVFIXShredder("|").to_map(b"a=1|")
+    parser = AMPS.CompositeMessageParser()
+    count: int = parser.parse(AMPS.CompositeMessageBuilder().append("x").append(None).get_data())
+    part: str | None = parser.get_part(0)
+    text: str = AMPS.FIXBuilder("|").append(35, "D").append(58, "text", 1, 2).get_string()
+    print(symbol, fields["55"], names, count, part, text, message.reason == AMPS.Reason.Match)
+    AMPS.NVFIXBuilder().append("symbol", symbol).reset()
+
+
 def main() -> None:
     with AMPS.Client("typed") as client:
         client.set_disconnect_handler(again)

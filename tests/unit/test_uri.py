@@ -4,8 +4,7 @@ import contextlib
 import traceback
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import AMPS
 from AMPS.uri import NUMBER_MAX, SIZE_MAX, mask, parse
