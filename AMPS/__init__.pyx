@@ -58,7 +58,7 @@ _sys.path_hooks.append(_PartFinder)
 
 from AMPS.authenticators import DefaultAuthenticator
 from AMPS.composite import CompositeMessageBuilder, CompositeMessageParser
-from AMPS.core import Client, Command, Message, MessageStream
+from AMPS.core import CMessageHandler, Client, Command, Message, MessageStream
 from AMPS.exceptions import (
     AMPSException,
     AlreadyConnected,

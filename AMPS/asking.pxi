@@ -2,44 +2,127 @@
 
 cdef amps_slice NO_BODY = literal("")
 
+cdef tuple _NEVER_REPEATED = ("logon", "heartbeat")  # the disconnect handler does these itself
+
 
 cdef class Asking(Connection):
     """A connection that commands go through."""
 
+    cdef bint retries  # a command cut off by a lost connection is sent once more
+
+    def __cinit__(self, *args, **kwargs):
+        self.retries = True
+
+    def set_retry_on_disconnect(self, enabled):
+        """Sets whether a command that was cut off is sent once more, when the disconnect handler
+        has brought the client back; at first it is. Such a command waits for the handler. Publishes
+        without acks are not repeated. A second cut raises `RetryOperationException`."""
+        self.retries = bool(enabled)
+
+    def get_retry_on_disconnect(self):
+        """Whether a command that was cut off is sent once more."""
+        return bool(self.retries)
+
     cdef object next_id(self):
         return b"%d" % amps_client_next_id(self.core)
 
-    cdef Message ask(self, amps_header *header, object verb, object command_id, object ack_types,
-                     unsigned int ack_type, unsigned int timeout_ms, object offending):
-        """Sends a command and waits for its ack; raises by the server's reason when it refuses."""
-        cdef amps_waiter *waiter
-        cdef Message ack
+    cdef Message ask(self, amps_header *header, amps_slice body, object verb, object command_id,
+                     unsigned int ack_types, unsigned int awaited, unsigned int timeout_ms,
+                     object offending, Routing routing=None):
+        """Sends a command and waits for its ack; raises by the server's reason when it refuses.
+
+        `ack_types` is what the server is asked for, `awaited` what ends the wait. `offending` has
+        the values that an error may repeat: a dict, or what makes one. When the connection is lost
+        meanwhile and the disconnect handler brings it back, the command is sent once more.
+        """
+        cdef Message ack = None
+        cdef double deadline = deadline_in(timeout_ms)
+        cdef uint64_t connection
         cdef object kept = (put_text(header, AMPS_FIELD_COMMAND, verb),
                             put_text(header, AMPS_FIELD_COMMAND_ID, command_id),
-                            put_text(header, AMPS_FIELD_ACK_TYPE, ack_types))
-        waiter = amps_client_begin_wait(self.core, header.value[<int>AMPS_FIELD_COMMAND_ID],
-                                        ack_type)
-        if waiter is NULL:
-            raise MemoryError(f"no memory to wait for the ack of {verb}")
-        try:
-            self.send_command(header)
-            ack = self.await_ack(waiter, verb, timeout_ms)
-        finally:
-            amps_client_end_wait(self.core, waiter)
+                            put_text(header, AMPS_FIELD_ACK_TYPE, ack_list(ack_types)))
+        for attempt in range(2):
+            connection = amps_client_connection(self.core)
+            closings = self.closings
+            try:
+                ack = self.ask_once(header, body, verb, awaited, deadline, timeout_ms, routing)
+                break
+            except _exceptions.DisconnectedException as lost:
+                problem = lost
+            if attempt == 1 and self.closings == closings:
+                raise _exceptions.RetryOperationException(
+                    f"{verb} was cut off twice: {problem}") from problem
+            if verb in _NEVER_REPEATED \
+                    or not self.comes_back(connection, closings, verb, deadline, timeout_ms):
+                raise problem
         if ack.get_status() not in ("success", "retry"):
-            raise _exception_for(ack.get_reason(), verb, offending=offending, message=ack)
+            if routing is not None:
+                routing.remove(self)
+            raise _exception_for(ack.get_reason(), verb, message=ack,
+                                 offending=offending() if callable(offending) else offending)
+        if routing is not None:
+            routing.accepted(self)
         return ack
 
-    cdef Message await_ack(self, amps_waiter *waiter, object verb, unsigned int timeout_ms):
-        cdef amps_message view
+    cdef Message ask_once(self, amps_header *header, amps_slice body, object verb,
+                          unsigned int awaited, double deadline, unsigned int timeout_ms,
+                          Routing routing):
+        cdef amps_waiter *waiter
+        if routing is not None:
+            routing.place(self)
+        waiter = amps_client_begin_wait(self.core, header.value[<int>AMPS_FIELD_COMMAND_ID],
+                                        awaited)
+        try:
+            if waiter is NULL:
+                raise MemoryError(f"no memory to wait for the ack of {verb}")
+            self.send_command(header, body)
+            return self.await_ack(waiter, verb, deadline, timeout_ms)
+        except BaseException:
+            if routing is not None:
+                self.withdraw(routing)
+            raise
+        finally:
+            if waiter is not NULL:
+                amps_client_end_wait(self.core, waiter)
+
+    cdef int withdraw(self, Routing routing) except -1:
+        """A command has failed that may have reached the server; of the layers above."""
+        routing.remove(self)
+        return 0
+
+    cdef bint comes_back(self, uint64_t connection, object closings, object verb, double deadline,
+                         unsigned int timeout_ms) except -1:
+        """After a loss: waits for the disconnect handler, and says whether the client is logged on
+        again, by it."""
         cdef amps_status status = AMPS_AGAIN
         cdef unsigned int slice_ms
-        cdef double deadline = deadline_in(timeout_ms)
+        if not self.retries or self.disconnect_handler is None \
+                or amps_client_in_handler(self.core) or self.closings != closings:
+            return False
         while status == AMPS_AGAIN:
             slice_ms = slice_before(deadline)
             if slice_ms == 0:
-                raise _exceptions.TimedOutException(
-                    f"no answer to {verb} within {timeout_ms} ms from {self.masked_uri}")
+                raise self.late(verb, timeout_ms)
+            with nogil:
+                status = amps_client_wait_settled(self.core, connection, slice_ms)
+            check_signals()
+            if self.closings != closings:
+                return False
+        return self.came_back and self.logged_on
+
+    cdef object late(self, object verb, unsigned int timeout_ms):
+        return _exceptions.TimedOutException(
+            f"no answer to {verb} within {timeout_ms} ms from {self.masked_uri}")
+
+    cdef Message await_ack(self, amps_waiter *waiter, object verb, double deadline,
+                           unsigned int timeout_ms):
+        cdef amps_message view
+        cdef amps_status status = AMPS_AGAIN
+        cdef unsigned int slice_ms
+        while status == AMPS_AGAIN:
+            slice_ms = slice_before(deadline)
+            if slice_ms == 0:
+                raise self.late(verb, timeout_ms)
             with nogil:
                 status = amps_client_wait(self.core, waiter, slice_ms, &view)
             check_signals()
@@ -97,20 +180,20 @@ cdef class Asking(Connection):
             self.paused.discard(me)
         return 0
 
-    cdef int send_command(self, const amps_header *header) except -1:
+    cdef int send_command(self, const amps_header *header, amps_slice body) except -1:
         self.send_overdue()
-        return self.send_header(header)
+        return self.send_header(header, body)
 
     cdef int send_overdue(self) except -1:
         """What could not be sent when it was due; commands of the layers above."""
         return 0
 
-    cdef int send_header(self, const amps_header *header) except -1:
-        """Sends a command without a body."""
+    cdef int send_header(self, const amps_header *header, amps_slice body) except -1:
+        """Sends a command."""
         cdef c_bool due
-        cdef amps_status status = amps_client_try_send(self.core, header, NO_BODY, False, &due)
+        cdef amps_status status = amps_client_try_send(self.core, header, body, False, &due)
         if status != AMPS_OK:
-            self.send_patiently(header, NO_BODY, False, status)
+            self.send_patiently(header, body, False, status)
         elif due:
             with nogil:
                 amps_client_send_due(self.core)

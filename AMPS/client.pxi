@@ -5,7 +5,18 @@ cdef enum:
     HASH_DIGITS_MAX = 20  # of a number of 64 bits
 
 
-cdef class Client(Publishing):
+class _Bookmarks:
+    """Places in a transaction log that have names."""
+
+    EPOCH = "0"             # its beginning
+    MOST_RECENT = "recent"  # where this client stopped; the beginning without a store
+    NOW = "0|1|"            # its end: new messages only
+
+
+_Bookmarks.__name__, _Bookmarks.__qualname__ = "Bookmarks", "Client.Bookmarks"
+
+
+cdef class Client(Raw):
     """One connection to an AMPS server: connect, log on, publish, subscribe.
 
     `name` identifies this client to the server: keep it unique, and for a publisher the same from
@@ -24,6 +35,7 @@ cdef class Client(Publishing):
     """
 
     ConnectionStateListener = _ConnectionStateListener
+    Bookmarks = _Bookmarks
 
     def logon(self, timeout=0, authenticator=None, options=None):
         """Logs on as the URI's user and returns the command id.
@@ -84,11 +96,10 @@ cdef class Client(Publishing):
                 put_text(&header, AMPS_FIELD_CORRELATION_ID, self.logon_correlation),
                 put_text(&header, AMPS_FIELD_OPTIONS, options),
                 put_text(&header, AMPS_FIELD_VERSION, _LOGON_VERSION)]
-        return self.ask(&header, "logon", self.next_id(), b"processed", AMPS_ACK_PROCESSED,
-                        timeout_ms, {"client_name": self._name})
+        return self.ask(&header, NO_BODY, "logon", self.next_id(), AMPS_ACK_PROCESSED,
+                        AMPS_ACK_PROCESSED, timeout_ms, {"client_name": self._name})
 
-    # ---- Who and what
-    # -----------------------------------------------------------------------------
+    # ---- Who and what ---------------------------------------------------------------------------
 
     def name(self):
         """The client name."""
@@ -143,139 +154,7 @@ cdef class Client(Publishing):
         """The text set for the logon, or None."""
         return self.logon_correlation
 
-    # ---- Subscribing
-    # ------------------------------------------------------------------------------
-
-    def subscribe(self, *args, **kwargs):
-        """subscribe(topic, filter=None, options=None, timeout=0, sub_id=None) -> MessageStream
-        subscribe(on_message, topic, filter=None, options=None, timeout=0, sub_id=None) -> str
-
-        Subscribes to a topic (a regular expression, if it holds characters of one).
-
-        With `on_message`, that is called on the receive thread with each `Message`, and the id for
-        `unsubscribe` is returned; without, a `MessageStream` is. Blocks until the server has
-        accepted, at most `timeout` milliseconds. Raises `BadFilterException`,
-        `BadRegexTopicException`, `NotEntitledException` and their like by the server's reason,
-        `SubidInUseException`, `TimedOutException`, `DisconnectedException`; then nothing is left of
-        the subscription.
-        """
-        handler, (topic, filter, options, timeout, sub_id) = _bind_overload(
-            "subscribe", ("topic", "filter", "options", "timeout", "sub_id"), args, kwargs)
-        return self.place_subscription(handler, topic, filter, options or None,
-                                       milliseconds(timeout), sub_id)
-
-    cdef object place_subscription(self, object handler, object topic, object filter,
-                                   object options, unsigned int timeout_ms, object sub_id):
-        cdef amps_header header
-        cdef MessageStream stream = None
-        self.check_logged_on("subscribe")
-        if not isinstance(topic, (str, bytes)):
-            raise TypeError(f"topic must be str or bytes, not {type(topic).__name__}")
-        if not topic:
-            raise _exceptions.InvalidTopicException("subscribe needs a topic, and it is empty")
-        command_id = self.next_id()
-        sub_id = id_text(sub_id or command_id)
-        header.present = 0
-        kept = [put_text(&header, AMPS_FIELD_TOPIC, topic),
-                put_text(&header, AMPS_FIELD_FILTER, filter),
-                put_text(&header, AMPS_FIELD_OPTIONS, options),
-                put_text(&header, AMPS_FIELD_SUB_ID, sub_id)]
-        if handler is None:
-            stream = new_stream(self, sub_id)
-        self.add_route(header.value[<int>AMPS_FIELD_SUB_ID], sub_id, handler, stream)
-        try:
-            self.ask(&header, "subscribe", command_id, b"processed", AMPS_ACK_PROCESSED,
-                     timeout_ms, {"topic": topic, "filter": filter, "options": options,
-                                  "sub_id": sub_id})
-        except BaseException as problem:
-            refused = isinstance(problem, _exceptions.CommandException)
-            if refused and not isinstance(problem, _exceptions.TimedOutException):
-                self.remove_route(sub_id)
-            else:  # it may have reached the server
-                self.drop_subscription(sub_id, stream.core if stream is not None else NULL)
-            if stream is not None:
-                stream.is_over = True
-            raise
-        return sub_id if stream is None else stream
-
-    def unsubscribe(self, sub_id=None):
-        """Ends the subscription that `subscribe` returned this id for; None or `'all'` ends all.
-
-        Does not wait: no handler is called for it once this has returned, except one that is
-        running. An unknown id is no error, nor is it one when there is no connection any more.
-        """
-        self.check_usable("unsubscribe", True)
-        # Kept until the server is told: the end of a handler may run any code, on any thread.
-        handlers = self.handlers
-        sub_id = "all" if sub_id is None else id_text(sub_id)
-        if sub_id == "all":
-            amps_client_remove_routes(self.core, AMPS_CLOSED)
-            self.handlers = {}
-        else:
-            handlers = handlers.get(sub_id)
-            self.remove_route(sub_id)
-        if sub_id and amps_client_state(self.core) == AMPS_OK:
-            self.send_overdue()
-            self.send_unsubscribe(sub_id)
-
-    cdef int send_unsubscribe(self, object sub_id) except -1:
-        cdef amps_header header
-        cdef object kept = unsubscribe_header(&header, sub_id, self.next_id())
-        self.send_header(&header)
-        return 0
-
-    cdef int drop_subscription(self, object sub_id, const amps_stream *only=NULL) except -1:
-        """Forgets a subscription at once and tells the server when that needs no waiting: for
-        destructors and failures. What cannot be sent now goes before the next command. `only`: if
-        it is still that stream's, not a later one of the same id."""
-        cdef amps_header header
-        cdef object kept
-        if self.remove_route(sub_id, only) and amps_client_state(self.core) == AMPS_OK:
-            kept = unsubscribe_header(&header, sub_id, self.next_id())
-            if amps_client_send_soon(self.core, &header) == AMPS_AGAIN:
-                self.overdue.append(sub_id)
-        return 0
-
-    cdef int send_overdue(self) except -1:
-        """Each is forgotten only when it is sent; Ctrl-C may come in between."""
-        while self.overdue:
-            sub_id = self.overdue.pop()
-            try:
-                self.send_unsubscribe(sub_id)
-            except BaseException:
-                self.overdue.append(sub_id)
-                raise
-        return 0
-
-    cdef int add_route(self, amps_slice id, object sub_id, object handler,
-                       MessageStream stream) except -1:
-        cdef amps_status status = amps_client_add_route(
-            self.core, id, <void *>handler, stream.core if stream is not None else NULL, 0)
-        if status == AMPS_ID_IN_USE:
-            raise _exceptions.SubidInUseException(
-                f"sub_id {sub_id!r} is in use on this client: unsubscribe it first")
-        if status != AMPS_OK:
-            raise status_error(status, "subscribe")
-        if handler is not None:
-            try:
-                self.handlers[sub_id] = handler  # the route only borrows it
-            except BaseException:
-                amps_client_remove_route(self.core, id)
-                raise
-        return 0
-
-    cdef bint remove_route(self, object sub_id, const amps_stream *only=NULL) except -1:
-        cdef amps_slice id
-        cdef bint found
-        cdef object kept = borrow_text(sub_id, &id)
-        if only is not NULL:
-            return amps_client_remove_stream(self.core, id, only)
-        found = amps_client_remove_route(self.core, id)
-        self.handlers.pop(sub_id, None)
-        return found
-
-    # ---- Heartbeat
-    # --------------------------------------------------------------------------------
+    # ---- Heartbeat ------------------------------------------------------------------------------
 
     def set_heartbeat(self, interval_seconds, timeout_seconds=None):
         """Asks for a sign of life every `interval_seconds`, now if logged on and after each logon.
@@ -305,8 +184,8 @@ cdef class Client(Publishing):
         header.present = 0
         options = f"start,{self.heartbeat_ms / 1000:g}"
         kept = put_text(&header, AMPS_FIELD_OPTIONS, options)
-        self.ask(&header, "heartbeat", self.next_id(), b"processed", AMPS_ACK_PROCESSED,
-                 self.heartbeat_timeout_ms, {"options": options})
+        self.ask(&header, NO_BODY, "heartbeat", self.next_id(), AMPS_ACK_PROCESSED,
+                 AMPS_ACK_PROCESSED, self.heartbeat_timeout_ms, {"options": options})
         amps_client_set_heartbeat(self.core, self.heartbeat_ms, self.heartbeat_timeout_ms)
         self.tell_state(_ConnectionStateListener.HeartbeatInitiated)
         return 0
@@ -318,7 +197,7 @@ cdef class Client(Publishing):
         amps_client_set_heartbeat(self.core, 0, 0)
         kept = (put_text(&header, AMPS_FIELD_COMMAND, "heartbeat"),
                 put_text(&header, AMPS_FIELD_OPTIONS, "stop"))
-        return self.send_command(&header)
+        return self.send_command(&header, NO_BODY)
 
     def set_default_max_depth(self, depth):
         """Sets the `max_depth` of streams made from now on; 0 means any number of messages."""
@@ -331,22 +210,6 @@ cdef class Client(Publishing):
     def get_default_max_depth(self):
         """The `max_depth` that new streams get."""
         return self.default_max_depth
-
-
-cdef object unsubscribe_header(amps_header *header, object sub_id, object command_id):
-    header.present = 0
-    set_field(header, AMPS_FIELD_COMMAND, literal("unsubscribe"))
-    return (put_text(header, AMPS_FIELD_COMMAND_ID, command_id),
-            put_text(header, AMPS_FIELD_SUB_ID, sub_id))
-
-
-cdef object id_text(object sub_id):
-    """An id as a plain str: it is a key, and a subclass might have an equality of its own."""
-    if isinstance(sub_id, bytes):
-        return sub_id.decode()
-    if not isinstance(sub_id, str):
-        raise TypeError(f"sub_id must be str or bytes, not {type(sub_id).__name__}")
-    return str.__str__(sub_id)
 
 
 cdef object seconds_in_ms(object seconds):

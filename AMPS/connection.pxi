@@ -6,46 +6,24 @@ cdef enum:
     SEND_BUFFER_SIZE_MAX = 1 << 30
 
 
-class _ConnectionStateListener:
-    """What a connection state listener is told."""
-
-    Disconnected = 0
-    Shutdown = 1
-    Connected = 2
-    LoggedOn = 4
-    PublishReplayed = 8
-    HeartbeatInitiated = 16
-    Resubscribed = 32
-    UNKNOWN = 16384
-
-
-_ConnectionStateListener.__name__ = "ConnectionStateListener"
-_ConnectionStateListener.__qualname__ = "Client.ConnectionStateListener"
-
-
-cdef class Connection:
+cdef class Connection(Listeners):
     """What every client is below its commands."""
 
-    cdef amps_client *core
-    cdef void *door
     cdef object _name, given_uri, masked_uri, uri      # uri: the parsed one, None before connect
     cdef object why                                    # how the last connection ended
-    cdef dict handlers                                 # what the core's routes point at, by id
-    cdef list state_listeners, overdue
-    cdef object exception_listener, disconnect_handler, last_chance, thread_created
+    cdef list overdue
     cdef object server_version, name_hash, connection_name, logon_correlation
     cdef size_t default_max_depth
     cdef unsigned int heartbeat_ms, heartbeat_timeout_ms
     cdef unsigned long long generation                 # counts connections
     cdef bint logged_on, abort_dial, dialing
-    cdef bint was_open, tells_connected  # the listeners are still owed Disconnected, Connected
+    cdef bint was_open                   # the state listeners are still owed Disconnected
     cdef set paused  # threads that look up for signals in the middle of sending a large frame
-    cdef object __weakref__
-    cdef dict __dict__
+    cdef unsigned long long closings     # counts the calls that closed it
+    cdef bint came_back                  # the disconnect handler has brought the client back
 
     def __cinit__(self, *args, **kwargs):
-        self.core = NULL
-        self.handlers, self.state_listeners, self.overdue, self.paused = {}, [], [], set()
+        self.overdue, self.paused = [], set()
         self._name = self.given_uri = ""
         self.server_version = self.name_hash = self.connection_name = ""
 
@@ -183,6 +161,7 @@ cdef class Connection:
     cdef int shut(self, bint for_good) except -1:
         cdef bint was_open = self.was_open
         self.abort_dial = True
+        self.closings += 1
         if self.core is NULL or amps_client_is_inherited(self.core):
             return 0
         self.was_open = False
@@ -212,99 +191,7 @@ cdef class Connection:
                 "its thread is left alone"))
         return 0
 
-    # ---- Listeners
-    # --------------------------------------------------------------------------------
-
-    def set_exception_listener(self, exception_listener):
-        """Sets `exception_listener(exception)`, told of every error that no call can raise: what
-        handlers raise, a connection lost. It runs on the thread that met the error. None: such
-        errors go to `sys.unraisablehook`."""
-        self.exception_listener = checked_callable(exception_listener, "exception_listener")
-
-    def get_exception_listener(self):
-        """The exception listener, or None."""
-        return self.exception_listener
-
-    def set_disconnect_handler(self, client_disconnect_handler):
-        """Sets `handler(client)`, or an object with `invoke(client)`, called on the receive thread
-        after a connection was lost, not after `disconnect`. It may connect, log on and subscribe
-        again. None: nobody is called."""
-        if client_disconnect_handler is not None and not callable(client_disconnect_handler):
-            if not callable(getattr(client_disconnect_handler, "invoke", None)):
-                raise TypeError("a disconnect handler is callable or has a method invoke, "
-                                f"unlike {type(client_disconnect_handler).__name__}")
-            client_disconnect_handler = client_disconnect_handler.invoke
-        self.disconnect_handler = client_disconnect_handler
-
-    def set_last_chance_message_handler(self, message_handler):
-        """Sets `handler(message)` for messages that nobody else is told about, such as late ones
-        of a subscription just ended. It runs on the receive thread."""
-        self.check_usable("set_last_chance_message_handler", True)
-        self.last_chance = checked_callable(message_handler, "message_handler")
-        amps_client_want_last_chance(self.core, message_handler is not None)
-
-    def set_thread_created_callback(self, thread_created_callable):
-        """Sets a function without arguments that each new receive thread calls first of all."""
-        self.check_usable("set_thread_created_callback", True)
-        self.thread_created = checked_callable(thread_created_callable, "thread_created_callable")
-        (<door *>self.door).tells_begin = thread_created_callable is not None
-
-    def add_connection_state_listener(self, listener_callable):
-        """Adds `listener_callable(state)`, told each value of `Client.ConnectionStateListener` as
-        an int, on the thread that changes it. Adding one twice is adding it once."""
-        if not callable(listener_callable):
-            raise TypeError("listener_callable must be callable, "
-                            f"not {type(listener_callable).__name__}")
-        if listener_callable not in self.state_listeners:
-            self.state_listeners.append(listener_callable)
-
-    def remove_connection_state_listener(self, listener_callable):
-        """Removes a listener; an unknown one is no error."""
-        if listener_callable in self.state_listeners:
-            self.state_listeners.remove(listener_callable)
-
-    # ---- Telling
-    # -----------------------------------------------------------------------------------
-
-    cdef void tell_connected(self) noexcept:
-        """Once a connection, by whoever comes first: it may be lost before connect() is done."""
-        if self.tells_connected:
-            self.tells_connected = False
-            self.tell_state(_ConnectionStateListener.Connected)
-
-    cdef void tell_disconnected(self) noexcept:
-        self.tell_connected()
-        self.tell_state(_ConnectionStateListener.Disconnected)
-
-    cdef void tell_state(self, object state) noexcept:
-        for listener in list(self.state_listeners):
-            self.call(listener, state)
-
-    cdef void call(self, object function, object argument=None) noexcept:
-        """Calls one of the program's functions as a handler; what it raises is reported."""
-        cdef amps_client *before = amps_client_enter_handler(self.core)
-        try:
-            if argument is None:
-                function()
-            else:
-                function(argument)
-        except BaseException as problem:
-            self.report(problem)
-        amps_client_leave_handler(before)
-
-    cdef void report(self, object problem) noexcept:
-        """To the exception listener; without one, or when that fails, to sys.unraisablehook."""
-        cdef amps_client *before = amps_client_enter_handler(self.core)
-        listener = self.exception_listener
-        if listener is not None:
-            try:
-                listener(problem)
-                problem = None
-            except BaseException as another:
-                problem = another
-        if problem is not None:
-            raise_nowhere(problem, self if listener is None else listener)
-        amps_client_leave_handler(before)
+    # ---- The end of a connection ----------------------------------------------------------------
 
     cdef void connection_lost(self, const amps_failure *failure) noexcept:
         """The receive thread's last report, before anybody may connect again."""
@@ -313,7 +200,7 @@ cdef class Connection:
         self.logged_on = False
         self.why = "closed by this program" if by_us else str(problem)
         amps_client_remove_routes(self.core, AMPS_CLOSED if by_us else AMPS_DISCONNECTED)
-        self.handlers.clear()
+        self.let_go_all()
         self.overdue.clear()
         if not by_us and self.was_open:  # else who closes it tells
             self.was_open = False
@@ -323,20 +210,8 @@ cdef class Connection:
                 or (not by_us and self.exception_listener is not None):
             self.report(problem)
 
-    # ---- May this be called now?
+    # ---- May this be called now? ----------------------------------------------------------------
     # -------------------------------------------------------------------
-
-    cdef int check_usable(self, object doing, bint in_handler_too=False) except -1:
-        if self.core is NULL:
-            raise _exceptions.UsageException("this client's __init__ has not been called")
-        if amps_client_is_inherited(self.core):
-            raise _exceptions.UsageException(
-                f"{doing}: this client was inherited through fork: make a new one in the child")
-        if not in_handler_too and amps_client_in_handler(self.core):
-            raise _exceptions.UsageException(
-                f"{doing} waits for the server and was called inside a handler of the same client, "
-                "on the thread that receives the answer: use another thread or another client")
-        return 0
 
     cdef int check_connected(self, object doing, bint in_handler_too=False) except -1:
         self.check_usable(doing, in_handler_too)
@@ -344,8 +219,8 @@ cdef class Connection:
             raise _exceptions.DisconnectedException(f"{doing}: {self.why_not_connected()}")
         return 0
 
-    cdef int check_logged_on(self, object doing) except -1:
-        self.check_connected(doing, doing == "publish")
+    cdef int check_logged_on(self, object doing, bint in_handler_too=False) except -1:
+        self.check_connected(doing, in_handler_too)
         if not self.logged_on:
             raise _exceptions.LogonRequiredException(f"{doing}: not logged on: call logon() first")
         return 0
@@ -356,22 +231,3 @@ cdef class Connection:
         if self.masked_uri is None:
             return "not connected: call connect() first"
         return f"not connected to {self.masked_uri}"
-
-
-cdef object checked_callable(object function, object name):
-    if function is not None and not callable(function):
-        raise TypeError(f"{name} must be callable or None, not {type(function).__name__}")
-    return function
-
-
-cdef void raise_nowhere(object problem, object where) noexcept:
-    """Hands an exception to sys.unraisablehook, with its traceback."""
-    cdef object kind = type(problem)
-    cdef object trace = problem.__traceback__
-    Py_INCREF(kind)
-    Py_INCREF(problem)
-    if trace is not None:
-        Py_INCREF(trace)
-    PyErr_Restore(<PyObject *>kind, <PyObject *>problem,
-                  <PyObject *>trace if trace is not None else NULL)
-    PyErr_WriteUnraisable(where)

@@ -38,11 +38,16 @@ include "message_getters.pxi"  # what it says, header by header
 include "message_setters.pxi"  # what it is made to say
 include "message.pxi"     # Message
 include "command.pxi"     # Command
+include "listeners.pxi"   # who is told what
 include "dispatch.pxi"    # C calls Python, here and nowhere else
 include "transport.pxi"   # where and how to connect
 include "connection.pxi"  # the life of a connection, and who is told
+include "routing.pxi"     # whom the answers of a command go to
 include "asking.pxi"      # commands out, acks in
 include "publishing.pxi"  # publishes out
+include "executing.pxi"   # a Command out, its answers to whom they belong
+include "subscribing.pxi"  # subscriptions, queries, deletes in one call each
+include "raw.pxi"         # messages as they are, handlers by id
 include "client.pxi"      # Client
 include "stream.pxi"      # MessageStream, iterated without the GIL while it waits
 include "shutdown.pxi"    # the interpreter ends before its clients do

@@ -74,8 +74,10 @@ cdef void tell_disconnected(void *context) noexcept:
     """Calls the disconnect handler. It may wait: its thread serves no connection any more."""
     cdef Connection client = client_behind(context)
     if client is not None and client.disconnect_handler is not None:
+        client.came_back = False
         try:
             client.disconnect_handler(client)
+            client.came_back = client.logged_on
         except BaseException as problem:
             client.report(problem)
 
@@ -94,24 +96,37 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
         delivery = &burst.deliveries[i]
         if not amps_burst_goes_on(burst) or Py_REFCNT(client) == 1:  # closed, or let go by all
             return
-        if delivery.route is NULL:
-            handler = client.last_chance
+        if delivery.audience == AMPS_FOR_ROUTE:
+            if not amps_route_is_live(delivery.route):
+                continue
+            handler = (<Handler>delivery.handler).function
+        else:
+            handler = handler_of_client(client, delivery)
             if handler is None:
                 continue
-        elif amps_route_is_live(delivery.route):
-            handler = <object>amps_route_handler(delivery.route)
-        else:
-            continue
         if message is None:
             message = Message.__new__(Message)
         message.lend(&delivery.message)
         try:
-            handler(message)
+            if delivery.audience == AMPS_FOR_FAILED_WRITE:
+                handler(None, message.get_reason() or "")
+            else:
+                handler(message)
         except BaseException as problem:
             client.report(problem)
         if message.is_shared():
             keep_lent(client, message)
             message = None
+
+
+cdef object handler_of_client(Connection client, const amps_delivery *delivery):
+    """The client's own handler for what is not for a route, or None; a route that has ended by
+    itself lets go of its handler here."""
+    if delivery.audience != AMPS_FOR_NOBODY:
+        return client.audience_handler(delivery.audience)
+    if amps_route_is_live(delivery.route):  # else it was let go of when the route was removed
+        client.let_go(<Handler>delivery.handler)
+    return None
 
 
 cdef void keep_lent(Connection client, Message message) noexcept:

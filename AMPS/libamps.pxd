@@ -76,11 +76,26 @@ cdef extern from "amps.h" nogil:
 
     ctypedef enum amps_command:
         AMPS_COMMAND_UNKNOWN
+        AMPS_COMMAND_UNSUBSCRIBE
+        AMPS_COMMAND_SOW
+
+    ctypedef struct amps_command_facts:
+        uint32_t acks_needed
+        uint32_t acks_given
+        bint publishes
+        bint subscribes
+        bint queries
+    const amps_command_facts *amps_command_facts_of(amps_command verb)
+
+    ctypedef struct amps_c_message:
+        pass
+    ctypedef void (*amps_c_handler)(const amps_c_message *message, void *user_data) noexcept
 
     ctypedef enum amps_ack:
         AMPS_ACK_PROCESSED
         AMPS_ACK_PERSISTED
         AMPS_ACK_COMPLETED
+        AMPS_ACK_STATS
 
     ctypedef struct amps_header:
         uint64_t present
@@ -98,6 +113,7 @@ cdef extern from "amps.h" nogil:
     amps_status amps_message_field(const amps_message *message, amps_field field,
                                    amps_slice *value, c_bool *escaped)
     size_t amps_text_decode(amps_slice text, char *out)
+    void amps_c_handler_call(amps_c_handler handler, void *user_data, const amps_message *message)
 
     ctypedef struct amps_address:
         amps_slice host
@@ -132,6 +148,7 @@ cdef extern from "amps.h" nogil:
     amps_status amps_stream_take(amps_stream *stream, amps_message *message, void **block)
     void amps_block_free(void *block)
     amps_status amps_stream_wait(amps_stream *stream, uint32_t wait_ms)
+    void amps_stream_end(amps_stream *stream, amps_status why)
     void amps_stream_close(amps_stream *stream)
     size_t amps_stream_depth(const amps_stream *stream)
     size_t amps_stream_depth_max(const amps_stream *stream)
@@ -141,14 +158,22 @@ cdef extern from "amps.h" nogil:
         pass
     ctypedef struct amps_route:
         pass
+    ctypedef enum amps_audience:
+        AMPS_FOR_ROUTE
+        AMPS_FOR_NOBODY
+        AMPS_FOR_LAST_CHANCE
+        AMPS_FOR_FAILED_WRITE
+        AMPS_FOR_ALL_ACKS
+        AMPS_FOR_ALL_HEARTBEATS
     ctypedef struct amps_delivery:
+        amps_audience audience
+        void *handler
         const amps_route *route
         amps_message message
     ctypedef struct amps_burst:
         const amps_delivery *deliveries
         size_t count
     bint amps_burst_goes_on(const amps_burst *burst)
-    void *amps_route_handler(const amps_route *route)
     bint amps_route_is_live(const amps_route *route)
 
     ctypedef struct amps_events:
@@ -171,6 +196,9 @@ cdef extern from "amps.h" nogil:
     void amps_client_close(amps_client *client)
     amps_status amps_client_wait_gone(amps_client *client, uint32_t wait_ms)
     amps_status amps_client_wait_closed(amps_client *client, uint32_t wait_ms)
+    uint64_t amps_client_connection(amps_client *client)
+    amps_status amps_client_wait_settled(amps_client *client, uint64_t connection,
+                                         uint32_t wait_ms)
     uint64_t amps_client_next_id(amps_client *client)
 
     ctypedef struct amps_around:
@@ -189,12 +217,27 @@ cdef extern from "amps.h" nogil:
     void amps_client_give_up(amps_client *client, amps_slice body, bint is_publish,
                              amps_progress *progress)
     amps_status amps_client_send_soon(amps_client *client, const amps_header *header)
-    amps_status amps_client_add_route(amps_client *client, amps_slice id, void *handler,
-                                      amps_stream *stream, uint32_t ack_types)
-    bint amps_client_remove_route(amps_client *client, amps_slice id)
+    ctypedef struct amps_sink:
+        void *handler
+        amps_stream *stream
+        amps_c_handler function
+        void *user_data
+        amps_command verb
+        uint32_t ack_types
+        bint many_groups
+        bint replaces
+    enum:
+        AMPS_ROUTE_IDS_MAX
+    amps_status amps_client_add_route(amps_client *client, const amps_slice *ids, size_t count,
+                                      const amps_sink *sink)
+    ctypedef enum amps_id_kind:
+        AMPS_ID_OF_COMMAND
+        AMPS_ID_OF_SUBSCRIPTION
+    bint amps_client_remove_route(amps_client *client, amps_id_kind kind, amps_slice id,
+                                  void **handler)
     bint amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream)
     void amps_client_remove_routes(amps_client *client, amps_status why)
-    void amps_client_want_last_chance(amps_client *client, bint wanted)
+    void amps_client_want(amps_client *client, amps_audience audience, bint wanted)
 
     ctypedef struct amps_waiter:
         pass

@@ -7,9 +7,7 @@ cdef enum:
     EXPIRATION_MAX_S = 0xFFFFFFFF
     PREPARED_SIZE = 256  # of a publish header that is kept for the next publish
 
-# Bits of Message.AckType, for publish_flush.
-cdef dict _FLUSH_ACKS = {AMPS_ACK_PROCESSED: b"processed", AMPS_ACK_PERSISTED: b"persisted",
-                         AMPS_ACK_COMPLETED: b"completed"}
+cdef tuple _FLUSH_ACKS = (AMPS_ACK_PROCESSED, AMPS_ACK_PERSISTED, AMPS_ACK_COMPLETED)
 
 
 cdef class Publishing(Asking):
@@ -41,7 +39,7 @@ cdef class Publishing(Asking):
         cdef amps_status status = AMPS_AGAIN
         cdef object kept_data, kept
         if not self.logged_on:
-            self.check_logged_on("publish")
+            self.check_logged_on("publish", True)
         if type(data) is str and PyUnicode_IS_COMPACT_ASCII(data):
             body = amps_slice(<const char *>PyUnicode_DATA(data), PyUnicode_GET_LENGTH(data))
         elif type(data) is bytes:
@@ -59,9 +57,20 @@ cdef class Publishing(Asking):
             kept = self.publish_header(&header, verb, topic, expiration, correlation_id, sow_key)
             if plain and verb.at == PUBLISH.at:
                 self.prepare(&header, topic)  # before a send may be due: it may run any code
-            status = amps_client_try_send(self.core, &header, body, True, &due)
-        if status != AMPS_OK:
+            self.send_publish_of(&header, body)
+        elif status != AMPS_OK:
             self.send_patiently(&header, body, True, status)
+        elif due:
+            with nogil:
+                amps_client_send_due(self.core)
+        return 0
+
+    cdef int send_publish_of(self, const amps_header *header, amps_slice body) except -1:
+        """Sends a publish that has its header; it may be gathered with its successors."""
+        cdef c_bool due
+        cdef amps_status status = amps_client_try_send(self.core, header, body, True, &due)
+        if status != AMPS_OK:
+            self.send_patiently(header, body, True, status)
         elif due:
             with nogil:
                 amps_client_send_due(self.core)
@@ -99,7 +108,7 @@ cdef class Publishing(Asking):
                 "publish_flush waits for a processed (4), persisted (8) or completed (16) ack, "
                 f"not {ack_type!r}")
         header.present = 0
-        self.ask(&header, "flush", self.next_id(), _FLUSH_ACKS[ack_type], ack_type,
+        self.ask(&header, NO_BODY, "flush", self.next_id(), ack_type, ack_type,
                  milliseconds(timeout), None)
 
     def flush(self, timeout=0):

@@ -2,6 +2,10 @@
 # lock.
 
 
+cdef enum:
+    BATCH_MAX = 1 << 30  # of the messages asked for at once
+
+
 cdef class MessageStream:
     """Messages of one subscription, in order, for a `for` loop or `next()`.
 
@@ -20,10 +24,11 @@ cdef class MessageStream:
     """
 
     cdef amps_stream *core
-    cdef Client client
-    cdef object sub_id
+    cdef Subscribing client
+    cdef object command_id        # of the command behind it: its route goes by that
+    cdef object sub_id, query_id  # what the server is told when it is closed, or None
     cdef unsigned int timeout_ms
-    cdef bint is_over
+    cdef bint is_over, is_subscription
     cdef Message older, newer  # the last two given out: used again when nobody holds them
     cdef object __weakref__
     cdef dict __dict__
@@ -58,7 +63,7 @@ cdef class MessageStream:
         status = amps_stream_take(self.core, &view, &apart)
         if status != AMPS_OK:
             if status == AMPS_AGAIN:
-                status = self.wait(&view, &apart)
+                status = self.wait(&view, &apart, self.timeout_ms)
             if status == AMPS_TIMED_OUT:
                 return None
             if status != AMPS_OK:
@@ -99,6 +104,56 @@ cdef class MessageStream:
         self.check_usable()
         return amps_stream_depth(self.core)
 
+    def batch(self, count, timeout=None):
+        """Up to `count` messages at once, as a list: waits for the first of them, as long as
+        `next()` would or `timeout` milliseconds (0: forever), then takes what is there already.
+
+        An empty list says that none came in time, or that the stream has ended: see `ended`.
+        """
+        cdef amps_message view
+        cdef void *apart
+        cdef amps_status status
+        cdef unsigned int timeout_ms = self.timeout_ms if timeout is None else milliseconds(timeout)
+        cdef list messages = []
+        cdef Py_ssize_t left
+        if not isinstance(count, int) or isinstance(count, bool):
+            raise TypeError(f"count must be an int, not {type(count).__name__}")
+        if count < 1:
+            raise ValueError(f"count must be at least 1, not {count}")
+        left = min(count, BATCH_MAX)
+        self.check_usable()
+        status = amps_stream_take(self.core, &view, &apart)
+        if status == AMPS_AGAIN:
+            status = self.wait(&view, &apart, timeout_ms)
+        if status != AMPS_OK and status != AMPS_TIMED_OUT:
+            self.end(status)
+        while status == AMPS_OK:
+            messages.append(made_message(&view, apart))
+            left -= 1
+            if left == 0:
+                break
+            status = amps_stream_take(self.core, &view, &apart)
+        return messages
+
+    @property
+    def ended(self):
+        """Whether there is nothing more to come and nothing waits: iteration has ended, or would
+        end now."""
+        cdef amps_status status
+        self.check_usable()
+        if self.is_over:
+            return True
+        status = amps_stream_wait(self.core, 0)
+        return status != AMPS_OK and status != AMPS_AGAIN
+
+    def __len__(self):
+        """How many messages wait now."""
+        return self.get_depth()
+
+    def __bool__(self):
+        """True: a stream is something, also while nothing waits in it."""
+        return True
+
     def close(self):
         """Unsubscribes and ends iteration, in other threads too. What waits is dropped. Idempotent,
         legal on any thread and inside handlers; it does not wait for the server."""
@@ -106,8 +161,30 @@ cdef class MessageStream:
             return
         if not self.is_over:
             self.is_over = True
-            self.client.drop_subscription(self.sub_id, self.core)
+            if self.remove_route():
+                self.client.send_end(self.sub_id, self.query_id)
         amps_stream_close(self.core)
+
+    cdef bint remove_route(self) except -1:
+        """True: it was there, so the server does not know yet that nobody listens."""
+        cdef amps_slice id
+        cdef object kept
+        if self.command_id is None:
+            return False
+        kept = borrow_text(self.command_id, &id)
+        return amps_client_remove_stream(self.client.core, id, self.core)
+
+    cdef int renew(self) except -1:
+        """A fresh queue, for a command that is sent once more: the one before has ended."""
+        cdef amps_stream *core
+        if amps_stream_wait(self.core, 0) == AMPS_AGAIN:
+            return 0
+        core = amps_stream_new(amps_stream_depth_max(self.core))
+        if core is NULL:
+            raise MemoryError("no memory for a stream")
+        amps_stream_drop(self.core)
+        self.core = core
+        return 0
 
     cdef inline int check_usable(self) except -1:
         if self.core is NULL or self.client is None:
@@ -117,10 +194,11 @@ cdef class MessageStream:
             raise status_error(AMPS_FORKED)
         return 0
 
-    cdef amps_status wait(self, amps_message *view, void **apart) except *:
+    cdef amps_status wait(self, amps_message *view, void **apart,
+                          unsigned int timeout_ms) except *:
         """Waits without the GIL, then takes. Another thread may be quicker: then waits again."""
         cdef amps_status status = AMPS_AGAIN
-        cdef double deadline = deadline_in(self.timeout_ms)
+        cdef double deadline = deadline_in(timeout_ms)
         cdef unsigned int slice_ms
         if amps_client_in_handler(self.client.core):
             raise status_error(AMPS_IN_HANDLER, "iterating a stream inside a handler")
@@ -137,12 +215,16 @@ cdef class MessageStream:
 
     cdef int finish(self, amps_status status) except -1:
         """Raises what ends the iteration: for a lost connection that, once; else StopIteration."""
+        self.end(status)
+        raise StopIteration
+
+    cdef int end(self, amps_status status) except -1:
         if status == AMPS_DISCONNECTED and not self.is_over:
             self.is_over = True
             raise _exceptions.DisconnectedException(
                 self.client.why or "the connection that this stream came over is gone")
         self.is_over = True
-        raise StopIteration
+        return 0
 
     cdef inline Message give(self, const amps_message *view, void *apart):
         """The message that was taken. A loop's variable still holds the last one; the one before is
@@ -160,11 +242,29 @@ cdef class MessageStream:
         return message
 
 
-cdef MessageStream new_stream(Client client, object sub_id):
+cdef Message made_message(const amps_message *view, void *apart):
+    """The message that was taken, as an object of its own."""
+    cdef Message message = Message.__new__(Message)
+    if apart is NULL:
+        message.copy_view(view)
+    else:
+        message.adopt(view, apart)
+    return message
+
+
+cdef MessageStream new_stream(Subscribing client, Routing routing,
+                              const amps_command_facts *facts):
+    """The stream of a command; it has ended already when nothing is to come."""
     cdef MessageStream stream = MessageStream.__new__(MessageStream)
     stream.core = amps_stream_new(client.default_max_depth)
     if stream.core is NULL:
         raise MemoryError("no memory for a stream")
     stream.client = client
-    stream.sub_id = sub_id
+    stream.command_id = routing.command_id
+    stream.sub_id = routing.sub_id
+    stream.query_id = None if facts.subscribes else routing.query_id
+    stream.is_subscription = facts.subscribes
+    if not (facts.subscribes or facts.queries or routing.ack_types != 0):
+        stream.command_id = None
+        amps_stream_end(stream.core, AMPS_END)
     return stream

@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "amps_c_handler.h"
+#include "amps_protocol.h"
+
 /* ---- Outcomes ------------------------------------------------------------------------------- */
 
 /* One list: the name, what it says, and the exception the binding raises for it (None: it raises
@@ -45,104 +48,12 @@ typedef enum amps_status {
 const char *amps_status_text(amps_status status);      /* never NULL */
 const char *amps_status_exception(amps_status status); /* the third column, "None" included */
 
-/* ---- Header fields -------------------------------------------------------------------------- */
+/* ---- Headers and messages ------------------------------------------------------------------- */
 
 typedef struct amps_slice {
     const char *at;
     size_t      size;
 } amps_slice;
-
-/* Every header key: field, canonical key, second and third spelling ("" = none), and its type:
- * T text, N number (written bare). The order is the order in which the writer writes them. */
-#define AMPS_FIELD_MAP(X)                                                                          \
-    X(COMMAND, "c", "cmd", "", T)                                                                  \
-    X(COMMAND_ID, "cid", "cmd_id", "", T)                                                          \
-    X(TOPIC, "t", "topic", "", T)                                                                  \
-    X(SUB_ID, "sub_id", "", "", T)                                                                 \
-    X(QUERY_ID, "query_id", "", "", T)                                                             \
-    X(CLIENT_NAME, "client_name", "", "", T)                                                       \
-    X(MESSAGE_TYPE, "mt", "message_type", "", T)                                                   \
-    X(USER_ID, "user_id", "", "", T)                                                               \
-    X(PASSWORD, "pw", "password", "", T)                                                           \
-    X(SUB_IDS, "sids", "", "", T)                                                                  \
-    X(BOOKMARK, "bm", "bookmark", "", T)                                                           \
-    X(SEQUENCE, "s", "seq", "", N)                                                                 \
-    X(BATCH_SIZE, "bs", "batch_size", "", N)                                                       \
-    X(FILTER, "filter", "f", "", T)                                                                \
-    X(ORDER_BY, "orderby", "order_by", "", T)                                                      \
-    X(TOP_N, "top_n", "", "", N)                                                                   \
-    X(SOW_KEY, "k", "sow_key", "", T)                                                              \
-    X(SOW_KEYS, "sow_keys", "", "", T)                                                             \
-    X(EXPIRATION, "e", "expiration", "", N)                                                        \
-    X(CORRELATION_ID, "x", "correlation_id", "", T)                                                \
-    X(MESSAGE_SIZE, "l", "msg_len", "", N)                                                         \
-    X(TIMESTAMP, "ts", "timestamp", "", T)                                                         \
-    X(LEASE_PERIOD, "lp", "leaseperiod", "lease_period", T)                                        \
-    X(ACK_TYPE, "a", "ack_type", "", T)                                                            \
-    X(STATUS, "status", "", "", T)                                                                 \
-    X(REASON, "reason", "", "", T)                                                                 \
-    X(VERSION, "version", "v", "", T)                                                              \
-    X(OPTIONS, "opts", "o", "options", T)                                                          \
-    X(MATCHES, "matches", "", "", N)                                                               \
-    X(TOPIC_MATCHES, "topic_matches", "", "", N)                                                   \
-    X(RECORDS_RETURNED, "records_returned", "", "", N)                                             \
-    X(RECORDS_INSERTED, "records_inserted", "", "", N)                                             \
-    X(RECORDS_UPDATED, "records_updated", "", "", N)                                               \
-    X(RECORDS_DELETED, "records_deleted", "", "", N)                                               \
-    X(GROUP_SEQUENCE, "gseq", "group_sequence_number", "", N)                                      \
-    X(HEARTBEAT, "heartbeat", "", "", T)                                                           \
-    X(TIMEOUT_INTERVAL, "timeout_interval", "", "", N)
-
-typedef enum amps_field {
-#define AMPS_FIELD_NAME(name, key, alias, alias2, type) AMPS_FIELD_##name,
-    AMPS_FIELD_MAP(AMPS_FIELD_NAME)
-#undef AMPS_FIELD_NAME
-        AMPS_FIELD_COUNT
-} amps_field;
-
-/* The verbs, with the numbers the published API gives them. */
-#define AMPS_COMMAND_MAP(X)                                                                        \
-    X(UNKNOWN, 0, "")                                                                              \
-    X(PUBLISH, 1, "publish")                                                                       \
-    X(SUBSCRIBE, 2, "subscribe")                                                                   \
-    X(UNSUBSCRIBE, 4, "unsubscribe")                                                               \
-    X(SOW, 8, "sow")                                                                               \
-    X(HEARTBEAT, 16, "heartbeat")                                                                  \
-    X(SOW_DELETE, 32, "sow_delete")                                                                \
-    X(DELTA_PUBLISH, 64, "delta_publish")                                                          \
-    X(LOGON, 128, "logon")                                                                         \
-    X(SOW_AND_SUBSCRIBE, 256, "sow_and_subscribe")                                                 \
-    X(DELTA_SUBSCRIBE, 512, "delta_subscribe")                                                     \
-    X(SOW_AND_DELTA_SUBSCRIBE, 1024, "sow_and_delta_subscribe")                                    \
-    X(START_TIMER, 2048, "start_timer")                                                            \
-    X(STOP_TIMER, 4096, "stop_timer")                                                              \
-    X(GROUP_BEGIN, 8192, "group_begin")                                                            \
-    X(GROUP_END, 16384, "group_end")                                                               \
-    X(OOF, 32768, "oof")                                                                           \
-    X(ACK, 65536, "ack")                                                                           \
-    X(FLUSH, 131072, "flush")
-
-typedef enum amps_command {
-#define AMPS_COMMAND_NAME(name, number, text) AMPS_COMMAND_##name = number,
-    AMPS_COMMAND_MAP(AMPS_COMMAND_NAME)
-#undef AMPS_COMMAND_NAME
-} amps_command;
-
-/* The ack types, as bits; a list of them is a mask. */
-#define AMPS_ACK_MAP(X)                                                                            \
-    X(RECEIVED, 1, "received")                                                                     \
-    X(PARSED, 2, "parsed")                                                                         \
-    X(PROCESSED, 4, "processed")                                                                   \
-    X(PERSISTED, 8, "persisted")                                                                   \
-    X(COMPLETED, 16, "completed")                                                                  \
-    X(STATS, 32, "stats")
-
-typedef enum amps_ack {
-    AMPS_ACK_NONE = 0,
-#define AMPS_ACK_NAME(name, number, text) AMPS_ACK_##name = number,
-    AMPS_ACK_MAP(AMPS_ACK_NAME)
-#undef AMPS_ACK_NAME
-} amps_ack;
 
 /* The fields of one header. Reading: slices into the frame, quotes stripped, escapes still in
  * place where the `escaped` bit is set. Writing: plain text, escaped on the way out. Only values
@@ -193,6 +104,9 @@ size_t amps_header_prepare(const amps_header *header, char *out, size_t out_size
 /* Decodes header escapes into `out`, which holds at least text.size bytes (decoding never grows);
  * returns how many bytes it wrote. An escape that is none stays as it is. */
 size_t amps_text_decode(amps_slice text, char *out);
+
+/* Calls a handler written in C with one message. */
+void amps_c_handler_call(amps_c_handler handler, void *user_data, const amps_message *message);
 
 /* ---- Dialing -------------------------------------------------------------------------------- */
 
@@ -259,9 +173,21 @@ void   amps_stream_set_depth_max(amps_stream *stream, size_t depth_max); /* 0: n
 typedef struct amps_client amps_client;
 typedef struct amps_route  amps_route;
 
-/* One message for one handler. The route is NULL for the last-chance handler. */
+/* Whom a message is for: the handler of its route, or one of the client's own. */
+typedef enum amps_audience {
+    AMPS_FOR_ROUTE,
+    AMPS_FOR_NOBODY,       /* a route has ended by itself: let go of its handler */
+    AMPS_FOR_LAST_CHANCE,  /* nobody else is told */
+    AMPS_FOR_FAILED_WRITE, /* the ack of a publish that the server refused */
+    AMPS_FOR_ALL_ACKS,     /* whoever else is told */
+    AMPS_FOR_ALL_HEARTBEATS
+} amps_audience;
+
+/* One message for one handler. */
 typedef struct amps_delivery {
-    const amps_route *route;
+    amps_audience     audience;
+    void             *handler; /* the route's */
+    const amps_route *route;   /* NULL but for AMPS_FOR_ROUTE and AMPS_FOR_NOBODY */
     amps_message      message;
 } amps_delivery;
 
@@ -272,9 +198,8 @@ typedef struct amps_burst {
     const void          *reader; /* the core's */
 } amps_burst;
 
-bool  amps_burst_goes_on(const amps_burst *burst); /* false: closed meanwhile, call nobody */
-void *amps_route_handler(const amps_route *route);
-bool  amps_route_is_live(const amps_route *route); /* false: unsubscribed meanwhile, do not call */
+bool amps_burst_goes_on(const amps_burst *burst); /* false: closed meanwhile, call nobody */
+bool amps_route_is_live(const amps_route *route); /* false: unsubscribed meanwhile, do not call */
 
 /* What the client tells, always without a lock of the core's held. `thread` is a slot that belongs
  * to the calling receive thread, NULL at its birth. Bytes are borrowed for the call. */
@@ -316,6 +241,11 @@ void        amps_client_close(amps_client *client);
 amps_status amps_client_wait_gone(amps_client *client, uint32_t wait_ms);
 amps_status amps_client_wait_closed(amps_client *client, uint32_t wait_ms);
 
+/* Counts connections: the one that is open or was last. Then waits, at most wait_ms, until the
+ * `disconnected` of that connection has returned: AMPS_OK or AMPS_AGAIN. */
+uint64_t    amps_client_connection(amps_client *client);
+amps_status amps_client_wait_settled(amps_client *client, uint64_t connection, uint32_t wait_ms);
+
 /* A number never given before by this client, for command ids. */
 uint64_t amps_client_next_id(amps_client *client);
 
@@ -353,18 +283,42 @@ void        amps_client_give_up(amps_client *client, amps_slice body, bool is_pu
  * AMPS_AGAIN: not even that. */
 amps_status amps_client_send_soon(amps_client *client, const amps_header *header);
 
-/* Routes: who is told about messages that carry an id. `handler` is the binding's and only handed
- * back to it; a stream is kept by a reference. AMPS_ID_IN_USE, AMPS_NO_MEMORY. Removing an unknown
- * id is no error. */
-amps_status amps_client_add_route(amps_client *client, amps_slice id, void *handler,
-                                  amps_stream *stream, uint32_t ack_types);
-bool        amps_client_remove_route(amps_client *client, amps_slice id);
-/* The same, but only if it is still the route of that stream. */
+/* A route says who is told about the messages of one command: a handler of the binding's, only
+ * handed back to it, a stream, kept by a reference, or a function in C; or none, if only failures
+ * matter. It ends by itself when the command's results are complete. */
+typedef struct amps_sink {
+    void          *handler;
+    amps_stream   *stream;
+    amps_c_handler function;
+    void          *user_data;
+    amps_command   verb;
+    uint32_t       ack_types;   /* those the application asked for */
+    bool           many_groups; /* the topic is a regular expression: a group of records for each */
+    bool           replaces;    /* takes over ids in use when the server has accepted it */
+} amps_sink;
+
+#define AMPS_ROUTE_IDS_MAX 3u
+
+/* A subscription may have the id that a command of another has: they are told apart. */
+typedef enum amps_id_kind {
+    AMPS_ID_OF_COMMAND,
+    AMPS_ID_OF_SUBSCRIPTION /* or query */
+} amps_id_kind;
+
+/* The first id is that of the command, what follows are sub_id and query_id. AMPS_ID_IN_USE (never
+ * for the ids of a route whose results are complete), AMPS_NO_MEMORY. */
+amps_status amps_client_add_route(amps_client *client, const amps_slice *ids, size_t count,
+                                  const amps_sink *sink);
+/* Removes the route that has this id, with all its ids. True: there was one, and *handler is its
+ * handler, if it has not been let go of; an unknown id is no error. */
+bool amps_client_remove_route(amps_client *client, amps_id_kind kind, amps_slice id,
+                              void **handler);
+/* The same by the command id, but only if it is still the route of that stream. */
 bool amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream);
 void amps_client_remove_routes(amps_client *client, amps_status why); /* all; ends streams */
 
-/* Messages without a route are delivered (with route NULL) only while someone wants them. */
-void amps_client_want_last_chance(amps_client *client, bool wanted);
+/* What is for an audience other than a route is delivered only while someone wants it. */
+void amps_client_want(amps_client *client, amps_audience audience, bool wanted);
 
 /* A wait for the acks of one command: begin before it is sent, end whatever came of it. */
 typedef struct amps_waiter amps_waiter;

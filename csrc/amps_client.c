@@ -30,7 +30,7 @@ struct amps_client {
     void            *events_context;
     amps_writer      writer;
     amps_routes      routes;
-    atomic_bool      wants_last_chance;
+    atomic_uint      wants; /* a bit for each amps_audience */
     atomic_uint      waiting;
     _Atomic uint64_t next_id;
 
@@ -40,6 +40,8 @@ struct amps_client {
     amps_reader *reader; /* NULL: nothing is left of the last connection */
     int          fd;
     unsigned     readers; /* receive threads that have not left */
+    uint64_t     connections;
+    uint64_t     settled; /* the last one whose end has been told in full */
     amps_waiter *waiters;
 };
 
@@ -124,10 +126,9 @@ void amps_client_leave_handler(amps_client *before) { handler_of = before; }
 
 /* ---- The receive thread reports ------------------------------------------------------------- */
 
-static bool waiter_wants(const amps_waiter *waiter, amps_slice id, uint32_t type, bool failed)
+static bool is_about(const amps_waiter *waiter, amps_slice id)
 {
-    return !waiter->done && amps_slice_equal((amps_slice){waiter->id, waiter->id_size}, id) &&
-           ((waiter->ack_type & type) != 0 || failed);
+    return amps_slice_equal((amps_slice){waiter->id, waiter->id_size}, id);
 }
 
 static void complete(amps_waiter *waiter, const amps_message *message)
@@ -141,7 +142,7 @@ static void complete(amps_waiter *waiter, const amps_message *message)
     waiter->done = true;
 }
 
-/* An ack came: does somebody wait for it? A failure ends the wait whatever its type. */
+/* An ack came: does somebody wait for its command? A failure ends the wait whatever its type. */
 static bool on_ack(void *context, const amps_header *header, const amps_message *message)
 {
     amps_client *client = context;
@@ -160,13 +161,13 @@ static bool on_ack(void *context, const amps_header *header, const amps_message 
                   amps_slice_equal(header->value[AMPS_FIELD_STATUS], amps_slice_of("failure"));
     amps_mutex_lock(&client->lock);
     for (amps_waiter *waiter = client->waiters; waiter != NULL; waiter = waiter->next) {
-        if (waiter_wants(waiter, id, type, failed)) {
-            complete(waiter, message);
+        if (is_about(waiter, id)) {
             awaited = true;
+            if (!waiter->done && ((waiter->ack_type & type) != 0 || failed)) {
+                complete(waiter, message);
+                amps_cond_broadcast(&client->changed);
+            }
         }
-    }
-    if (awaited) {
-        amps_cond_broadcast(&client->changed);
     }
     amps_mutex_unlock(&client->lock);
     return awaited;
@@ -233,9 +234,19 @@ static int settle(amps_client *client, amps_failure *failure)
     return fd;
 }
 
+/* All has been told that there was to tell of a connection's end. */
+static void settled(amps_client *client, uint64_t connection)
+{
+    amps_mutex_lock(&client->lock);
+    client->settled = connection > client->settled ? connection : client->settled;
+    amps_cond_broadcast(&client->changed);
+    amps_mutex_unlock(&client->lock);
+}
+
 static void on_ended(void *context, amps_failure *failure, void **thread)
 {
     amps_client *client = context;
+    uint64_t     connection = amps_client_connection(client);
     failure->unsent = amps_writer_close(&client->writer);
     explain(&client->writer, failure);
     if (failure->status == AMPS_END) {
@@ -246,6 +257,7 @@ static void on_ended(void *context, amps_failure *failure, void **thread)
     client->events.lost(client->events_context, thread, failure);
     let_go(client, failure);
     client->events.disconnected(client->events_context, thread, failure);
+    settled(client, connection);
 }
 
 static void on_gone(void *context)
@@ -273,7 +285,7 @@ static amps_status start_threads(amps_client *client, int fd)
                                      .writer = &client->writer,
                                      .events = &client->events,
                                      .events_context = client->events_context,
-                                     .wants_last_chance = &client->wants_last_chance,
+                                     .wants = &client->wants,
                                      .waiting = &client->waiting,
                                      .client = client,
                                      .ack = on_ack,
@@ -287,6 +299,7 @@ static amps_status start_threads(amps_client *client, int fd)
     }
     atomic_fetch_add(&client->refs, 1);
     client->readers++;
+    client->connections++;
     client->fd = fd;
     client->state = AMPS_OK;
     status = amps_reader_start(&setup, &client->reader);
@@ -371,6 +384,27 @@ amps_status amps_client_wait_closed(amps_client *client, uint32_t wait_ms)
         return AMPS_IN_HANDLER;
     }
     return amps_client_is_inherited(client) ? AMPS_OK : wait_until(client, is_closed, wait_ms);
+}
+
+uint64_t amps_client_connection(amps_client *client)
+{
+    amps_mutex_lock(&client->lock);
+    uint64_t connection = client->connections;
+    amps_mutex_unlock(&client->lock);
+    return connection;
+}
+
+amps_status amps_client_wait_settled(amps_client *client, uint64_t connection, uint32_t wait_ms)
+{
+    uint64_t deadline = amps_clock_in_ms(wait_ms);
+    bool     in_time = true;
+    amps_mutex_lock(&client->lock);
+    while (in_time && client->settled < connection) {
+        in_time = amps_cond_wait(&client->changed, &client->lock, deadline);
+    }
+    amps_status status = client->settled >= connection ? AMPS_OK : AMPS_AGAIN;
+    amps_mutex_unlock(&client->lock);
+    return status;
 }
 
 /* ---- Sending -------------------------------------------------------------------------------- */
@@ -537,15 +571,17 @@ void amps_client_give_up(amps_client *client, amps_slice body, bool is_publish,
 
 /* ---- Routes and waits ----------------------------------------------------------------------- */
 
-amps_status amps_client_add_route(amps_client *client, amps_slice id, void *handler,
-                                  amps_stream *stream, uint32_t ack_types)
+amps_status amps_client_add_route(amps_client *client, const amps_slice *ids, size_t count,
+                                  const amps_sink *sink)
 {
-    return amps_routes_add(&client->routes, id, handler, stream, ack_types);
+    return amps_routes_add(&client->routes, ids, count, sink);
 }
 
-bool amps_client_remove_route(amps_client *client, amps_slice id)
+bool amps_client_remove_route(amps_client *client, amps_id_kind kind, amps_slice id, void **handler)
 {
-    return !amps_client_is_inherited(client) && amps_routes_remove(&client->routes, id);
+    *handler = NULL;
+    return !amps_client_is_inherited(client) &&
+           amps_routes_remove(&client->routes, kind, id, handler);
 }
 
 bool amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream)
@@ -561,9 +597,13 @@ void amps_client_remove_routes(amps_client *client, amps_status why)
     }
 }
 
-void amps_client_want_last_chance(amps_client *client, bool wanted)
+void amps_client_want(amps_client *client, amps_audience audience, bool wanted)
 {
-    atomic_store(&client->wants_last_chance, wanted);
+    if (wanted) {
+        atomic_fetch_or(&client->wants, 1u << audience);
+    } else {
+        atomic_fetch_and(&client->wants, ~(1u << audience));
+    }
 }
 
 amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, uint32_t ack_type)

@@ -23,7 +23,9 @@ void amps_ending_group(amps_ending *ending, bool begins)
 void amps_ending_ack(amps_ending *ending, uint32_t acks, bool failed, bool has_records)
 {
     ending->owed &= ~acks;
-    ending->failed = ending->failed || failed;
+    if (failed && (!ending->never || (acks & AMPS_ACK_PROCESSED) != 0)) {
+        ending->failed = true; /* a subscription outlives the failure of a later ack */
+    }
     ending->owes_records = ending->owes_records || (has_records && !ending->had_group);
 }
 

@@ -26,10 +26,11 @@ struct amps_reader {
     amps_stream  *dirty[AMPS_READER_DIRTY_MAX];
     size_t        dirty_count;
 
-    char        cached_id[ROUTE_CACHE_ID_MAX]; /* the last id looked up, and its route */
-    size_t      cached_size;
-    unsigned    cached_at; /* the table's change count then */
-    amps_route *cached;
+    char         cached_id[ROUTE_CACHE_ID_MAX]; /* the last id looked up, and its route */
+    size_t       cached_size;
+    amps_id_kind cached_kind;
+    unsigned     cached_at; /* the table's change count then */
+    amps_route  *cached;
 
     char        known[KNOWN_HEADER_MAX]; /* the last header that led to one route only */
     size_t      known_size;              /* 0: there is none */
@@ -65,18 +66,37 @@ static void flush(amps_reader *reader)
     }
 }
 
-static void deliver_later(amps_reader *reader, const amps_route *route, const amps_message *message)
+static amps_delivery *next_delivery(amps_reader *reader)
 {
     if (reader->delivery_count == AMPS_READER_BURST_MAX) {
         flush(reader);
     }
-    reader->deliveries[reader->delivery_count++] = (amps_delivery){route, *message};
+    return &reader->deliveries[reader->delivery_count++];
+}
+
+/* To one of the client's own handlers; false if nobody wants it. */
+static bool deliver_to(amps_reader *reader, amps_audience audience, const amps_message *message)
+{
+    if ((atomic_load_explicit(reader->setup.wants, memory_order_relaxed) & 1u << audience) == 0) {
+        return false;
+    }
+    *next_delivery(reader) = (amps_delivery){.audience = audience, .message = *message};
+    return true;
 }
 
 static void deliver_last_chance(amps_reader *reader, const amps_message *message)
 {
-    if (atomic_load_explicit(reader->setup.wants_last_chance, memory_order_relaxed)) {
-        deliver_later(reader, NULL, message);
+    deliver_to(reader, AMPS_FOR_LAST_CHANCE, message);
+}
+
+/* In its turn: what was collected for other handlers came before it. */
+static void call_function(amps_reader *reader, const amps_route *route, const amps_message *message)
+{
+    flush(reader);
+    if (amps_route_is_live(route) && !atomic_load(&reader->hushed)) {
+        amps_client *before = reader->setup.enter(reader->setup.client);
+        amps_c_handler_call(route->sink.function, route->sink.user_data, message);
+        reader->setup.leave(before);
     }
 }
 
@@ -109,18 +129,19 @@ static amps_status put_in_stream(amps_reader *reader, amps_stream *stream,
 
 /* ---- Whose is it? --------------------------------------------------------------------------- */
 
-static amps_route *find_route(amps_reader *reader, amps_slice id)
+static amps_route *find_route(amps_reader *reader, amps_id_kind kind, amps_slice id)
 {
     unsigned changes = atomic_load_explicit(&reader->setup.routes->changes, memory_order_acquire);
     if (AMPS_LIKELY(reader->cached != NULL && reader->cached_at == changes &&
-                    reader->cached_size == id.size &&
+                    reader->cached_size == id.size && reader->cached_kind == kind &&
                     memcmp(reader->cached_id, id.at, id.size) == 0)) {
         return reader->cached;
     }
-    amps_route *route = amps_routes_find(reader->setup.routes, id);
+    amps_route *route = amps_routes_find(reader->setup.routes, kind, id);
     if (id.size <= ROUTE_CACHE_ID_MAX) {
         memcpy(reader->cached_id, id.at, id.size);
         reader->cached_size = id.size;
+        reader->cached_kind = kind;
         reader->cached_at = changes;
         reader->cached = route;
     }
@@ -128,25 +149,54 @@ static amps_route *find_route(amps_reader *reader, amps_slice id)
 }
 
 /* An id as it stands in the header, its escapes decoded for the look-up only. */
-static amps_route *find_raw(amps_reader *reader, amps_slice raw, bool escaped)
+static amps_route *find_raw(amps_reader *reader, amps_id_kind kind, amps_slice raw, bool escaped)
 {
     char decoded[AMPS_ID_SIZE_MAX];
     if (AMPS_LIKELY(!escaped)) {
-        return find_route(reader, raw);
+        return find_route(reader, kind, raw);
     }
     if (raw.size > sizeof decoded) {
         return NULL;
     }
-    return find_route(reader, (amps_slice){decoded, amps_text_decode(raw, decoded)});
+    return find_route(reader, kind, (amps_slice){decoded, amps_text_decode(raw, decoded)});
 }
 
 static amps_status hand_to(amps_reader *reader, amps_route *route, const amps_message *message)
 {
-    if (route->stream != NULL) {
-        return put_in_stream(reader, route->stream, message);
+    if (route->sink.stream != NULL) {
+        return put_in_stream(reader, route->sink.stream, message);
     }
-    deliver_later(reader, route, message);
+    if (AMPS_UNLIKELY(route->sink.function != NULL)) {
+        call_function(reader, route, message);
+    } else if (AMPS_LIKELY(route->sink.handler != NULL)) {
+        *next_delivery(reader) =
+            (amps_delivery){AMPS_FOR_ROUTE, route->sink.handler, route, *message};
+    }
     return AMPS_OK;
+}
+
+/* The results of a route's command may have become complete by what was just handed over: then its
+ * stream ends, and its handler, told or not, is let go of. */
+static void end_if_complete(amps_reader *reader, amps_route *route, const amps_message *message)
+{
+    if (!atomic_load(&route->is_complete) && amps_ending_is_complete(&route->ending)) {
+        const amps_sink *sink = &route->sink;
+        atomic_store(&route->is_complete, true);
+        if (sink->stream != NULL) {
+            publish_streams(reader);
+        }
+        if (amps_ending_is_over(&route->ending)) { /* before anybody may use its ids again */
+            amps_routes_end(reader->setup.routes, route);
+        }
+        if (sink->stream != NULL) {
+            amps_stream_end(sink->stream, AMPS_END);
+        } else if (sink->handler != NULL) {
+            *next_delivery(reader) =
+                (amps_delivery){AMPS_FOR_NOBODY, sink->handler, route, *message};
+        }
+    } else if (atomic_load(&route->is_complete) && amps_ending_is_over(&route->ending)) {
+        amps_routes_end(reader->setup.routes, route);
+    }
 }
 
 /* The next id of a comma-separated list, trimmed. False: no more. */
@@ -210,6 +260,12 @@ static bool is_first_time(const amps_reader *reader, amps_route *route)
     return first;
 }
 
+/* A route whose results are complete is told nothing more. */
+static amps_route *listener(amps_route *route)
+{
+    return route != NULL && !atomic_load(&route->is_complete) ? route : NULL;
+}
+
 /* A publish or oof goes to every id it lists, each time showing just that one. */
 static amps_status route_by_subscription(amps_reader *reader, const amps_header *header,
                                          amps_message *message)
@@ -224,7 +280,7 @@ static amps_status route_by_subscription(amps_reader *reader, const amps_header 
         amps_slice list = header->value[field], id;
         bool       escaped = (header->escaped & amps_bit(field)) != 0;
         while (next_id(&list, &id)) {
-            amps_route *route = find_raw(reader, id, escaped);
+            amps_route *route = listener(find_raw(reader, AMPS_ID_OF_SUBSCRIPTION, id, escaped));
             if (route == NULL || !is_first_time(reader, route)) {
                 continue;
             }
@@ -246,17 +302,24 @@ static amps_status route_by_subscription(amps_reader *reader, const amps_header 
     return AMPS_OK;
 }
 
+/* The route of the id in one field of a header. */
+static amps_route *route_of_field(amps_reader *reader, const amps_header *header, amps_field field)
+{
+    amps_id_kind kind =
+        field == AMPS_FIELD_COMMAND_ID ? AMPS_ID_OF_COMMAND : AMPS_ID_OF_SUBSCRIPTION;
+    return amps_header_has(header, field) ? find_raw(reader, kind, header->value[field],
+                                                     (header->escaped & amps_bit(field)) != 0)
+                                          : NULL;
+}
+
 /* The first of query id, subscription id and command id that somebody listens to. */
 static amps_route *route_of_answer(amps_reader *reader, const amps_header *header,
                                    const amps_field *fields, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (amps_header_has(header, fields[i])) {
-            amps_route *route = find_raw(reader, header->value[fields[i]],
-                                         (header->escaped & amps_bit(fields[i])) != 0);
-            if (route != NULL) {
-                return route;
-            }
+        amps_route *route = route_of_field(reader, header, fields[i]);
+        if (route != NULL) {
+            return route;
         }
     }
     return NULL;
@@ -266,7 +329,7 @@ static amps_route *route_of_query(amps_reader *reader, const amps_header *header
 {
     static const amps_field order[] = {AMPS_FIELD_QUERY_ID, AMPS_FIELD_SUB_ID,
                                        AMPS_FIELD_COMMAND_ID};
-    return route_of_answer(reader, header, order, 3);
+    return listener(route_of_answer(reader, header, order, 3));
 }
 
 static amps_status hand_to_or_last_chance(amps_reader *reader, amps_route *route,
@@ -277,6 +340,18 @@ static amps_status hand_to_or_last_chance(amps_reader *reader, amps_route *route
     }
     deliver_last_chance(reader, message);
     return AMPS_OK;
+}
+
+static amps_status route_group(amps_reader *reader, const amps_header *header, bool begins,
+                               const amps_message *message)
+{
+    amps_route *route = route_of_query(reader, header);
+    amps_status status = hand_to_or_last_chance(reader, route, message);
+    if (route != NULL && status == AMPS_OK) {
+        amps_ending_group(&route->ending, begins);
+        end_if_complete(reader, route, message);
+    }
+    return status;
 }
 
 static amps_status route_records(amps_reader *reader, const amps_header *header,
@@ -299,25 +374,81 @@ static amps_status route_records(amps_reader *reader, const amps_header *header,
     }
 }
 
-/* First those who wait inside the library; then a route whose application asked for this type;
- * then, when nobody knows the command, the last chance. */
+static bool is_failure(const amps_header *header)
+{
+    return amps_header_has(header, AMPS_FIELD_STATUS) &&
+           amps_slice_equal(header->value[AMPS_FIELD_STATUS], amps_slice_of("failure"));
+}
+
+/* Does the ack answer the very command that the route was made for? One of an earlier command with
+ * the same query id or subscription id says nothing about this one's end. */
+static bool is_answer_to(amps_reader *reader, const amps_header *header, const amps_route *route)
+{
+    return !amps_header_has(header, AMPS_FIELD_COMMAND_ID) ||
+           route_of_field(reader, header, AMPS_FIELD_COMMAND_ID) == route;
+}
+
+/* What the ack means for the end of its command; then for its ids. */
+static void note_ack(amps_reader *reader, amps_route *route, const amps_header *header,
+                     uint32_t types, const amps_message *message)
+{
+    uint64_t returned = 0;
+    bool     failed = is_failure(header);
+    bool counts = amps_header_number(header, AMPS_FIELD_RECORDS_RETURNED, UINT32_MAX, &returned);
+    if (route->sink.replaces && (types & AMPS_ACK_PROCESSED) != 0 && !failed) {
+        flush(reader); /* what came before it is still for the older one */
+        amps_routes_take_over(reader->setup.routes, route);
+    }
+    amps_ending_ack(&route->ending, types, failed, counts && returned > 0);
+    end_if_complete(reader, route, message);
+}
+
+/* The server's word on a publish it refused goes to whoever minds failed writes; else it counts as
+ * any other message that nobody is told. */
+static bool is_failed_write(const amps_header *header, const amps_route *route)
+{
+    if (!is_failure(header)) {
+        return false;
+    }
+    if (route != NULL) {
+        const amps_command_facts *facts = amps_command_facts_of(route->sink.verb);
+        return facts != NULL && facts->publishes;
+    }
+    return amps_header_has(header, AMPS_FIELD_SEQUENCE);
+}
+
+/* First those who wait inside the library, then whoever wants all acks; then a route whose
+ * application asked for this type, and when nobody was told, the last chance. */
 static amps_status route_ack(amps_reader *reader, const amps_header *header,
                              const amps_message *message)
 {
     static const amps_field order[] = {AMPS_FIELD_COMMAND_ID, AMPS_FIELD_QUERY_ID,
                                        AMPS_FIELD_SUB_ID};
-    bool                    awaited = reader->setup.ack(reader->setup.client, header, message);
+    amps_status             status = AMPS_OK;
+    bool                    told = reader->setup.ack(reader->setup.client, header, message);
     amps_route             *route = route_of_answer(reader, header, order, 3);
-    uint32_t                type = amps_header_has(header, AMPS_FIELD_ACK_TYPE)
-                                       ? amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE])
-                                       : 0;
-    if (route != NULL && (route->ack_types & type) != 0) {
-        return hand_to(reader, route, message);
+    uint32_t                types = amps_header_has(header, AMPS_FIELD_ACK_TYPE)
+                                        ? amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE])
+                                        : 0;
+    told = deliver_to(reader, AMPS_FOR_ALL_ACKS, message) || told;
+    if (is_failed_write(header, route)) {
+        told = deliver_to(reader, AMPS_FOR_FAILED_WRITE, message) || told;
     }
-    if (route == NULL && !awaited) {
+    if (route != NULL) {
+        bool is_silent = route->sink.handler == NULL && route->sink.stream == NULL &&
+                         route->sink.function == NULL;
+        if (listener(route) != NULL && (route->sink.ack_types & types) != 0) {
+            status = hand_to(reader, route, message);
+        }
+        told = told || !is_silent || !is_failure(header);
+        if (is_answer_to(reader, header, route)) {
+            note_ack(reader, route, header, types, message);
+        }
+    }
+    if (!told) {
         deliver_last_chance(reader, message);
     }
-    return AMPS_OK;
+    return status;
 }
 
 /* ---- Frames --------------------------------------------------------------------------------- */
@@ -366,11 +497,12 @@ static amps_status route_frame(amps_reader *reader, amps_slice payload)
         return status == AMPS_BAD_FRAME ? note_bad_header(reader, payload) : status;
     case AMPS_COMMAND_GROUP_BEGIN:
     case AMPS_COMMAND_GROUP_END:
-        return hand_to_or_last_chance(reader, route_of_query(reader, &header), &message);
+        return route_group(reader, &header, verb == AMPS_COMMAND_GROUP_BEGIN, &message);
     case AMPS_COMMAND_ACK:
         return route_ack(reader, &header, &message);
     case AMPS_COMMAND_HEARTBEAT:
         amps_writer_answer_heartbeat(reader->setup.writer);
+        deliver_to(reader, AMPS_FOR_ALL_HEARTBEATS, &message);
         return AMPS_OK;
     default:
         deliver_last_chance(reader, &message);

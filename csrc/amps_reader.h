@@ -24,7 +24,7 @@ typedef struct amps_reader_setup {
     amps_writer       *writer;
     const amps_events *events;
     void              *events_context;
-    const atomic_bool *wants_last_chance;
+    const atomic_uint *wants;   /* a bit for each amps_audience that somebody wants to be told */
     const atomic_uint *waiting; /* while > 0 full streams do not hold up the reading */
     void              *client;
     bool (*ack)(void *client, const amps_header *header, const amps_message *message);

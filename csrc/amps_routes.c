@@ -15,7 +15,7 @@ static void free_chain(amps_route *route)
 {
     while (route != NULL) {
         amps_route *next = route->next;
-        amps_stream_drop(route->stream);
+        amps_stream_drop(route->sink.stream);
         amps_memory_free(route);
         route = next;
     }
@@ -29,40 +29,58 @@ void amps_routes_fini(amps_routes *routes)
     amps_mutex_fini(&routes->lock);
 }
 
+/* ---- The table, with the lock held ---------------------------------------------------------- */
+
 /* FNV-1a: ids are short. */
-static uint32_t hash_of(amps_slice id)
+static uint32_t hash_of(amps_id_kind kind, amps_slice id)
 {
-    uint32_t hash = 2166136261u;
+    uint32_t hash = 2166136261u ^ (uint32_t)kind;
     for (size_t i = 0; i < id.size; i++) {
         hash = (hash ^ (unsigned char)id.at[i]) * 16777619u;
     }
     return hash;
 }
 
-/* The link that points to the route, or to the end of its chain. There must be buckets. */
-static amps_route **link_to(amps_routes *routes, amps_slice id, uint32_t hash)
+/* The pointer to the link of this id, or to the end of its chain. There must be buckets. */
+static amps_route_link **place_of(amps_routes *routes, amps_id_kind kind, amps_slice id,
+                                  uint32_t hash)
 {
-    amps_route **link = &routes->buckets[hash & (routes->bucket_count - 1)];
-    while (*link != NULL && !((*link)->hash == hash && (*link)->id_size == id.size &&
-                              memcmp((*link)->id, id.at, id.size) == 0)) {
-        link = &(*link)->next;
+    amps_route_link **place = &routes->buckets[hash & (routes->bucket_count - 1)];
+    while (*place != NULL &&
+           !((*place)->hash == hash && (*place)->kind == kind &&
+             amps_slice_equal((amps_slice){(*place)->id, (*place)->id_size}, id))) {
+        place = &(*place)->next;
     }
-    return link;
+    return place;
+}
+
+static amps_route *route_of(amps_routes *routes, amps_id_kind kind, amps_slice id)
+{
+    if (routes->bucket_count == 0) {
+        return NULL;
+    }
+    const amps_route_link *link = *place_of(routes, kind, id, hash_of(kind, id));
+    return link != NULL ? link->route : NULL;
+}
+
+static amps_route *holder_of(amps_routes *routes, const amps_route_link *link)
+{
+    return route_of(routes, link->kind, (amps_slice){link->id, link->id_size});
 }
 
 static amps_status grow(amps_routes *routes)
 {
-    size_t       count = routes->bucket_count == 0 ? BUCKETS_MIN : routes->bucket_count * 2;
-    amps_route **buckets = amps_memory_new_zeroed(count * sizeof(amps_route *));
+    size_t            count = routes->bucket_count == 0 ? BUCKETS_MIN : routes->bucket_count * 2;
+    amps_route_link **buckets = amps_memory_new_zeroed(count * sizeof(amps_route_link *));
     if (buckets == NULL) {
         return AMPS_NO_MEMORY;
     }
     for (size_t i = 0; i < routes->bucket_count; i++) {
-        for (amps_route *route = routes->buckets[i]; route != NULL;) {
-            amps_route *next = route->next;
-            route->next = buckets[route->hash & (count - 1)];
-            buckets[route->hash & (count - 1)] = route;
-            route = next;
+        for (amps_route_link *link = routes->buckets[i]; link != NULL;) {
+            amps_route_link *next = link->next;
+            link->next = buckets[link->hash & (count - 1)];
+            buckets[link->hash & (count - 1)] = link;
+            link = next;
         }
     }
     amps_memory_free(routes->buckets);
@@ -71,112 +89,180 @@ static amps_status grow(amps_routes *routes)
     return AMPS_OK;
 }
 
-static amps_route *new_route(amps_slice id, void *handler, amps_stream *stream, uint32_t ack_types)
+/* The command id is linked for as long as the route is in the table. */
+static bool is_in_table(const amps_route *route) { return route->links[0].is_linked; }
+
+static void put_link(amps_routes *routes, amps_route_link *link)
 {
-    amps_route *route = amps_memory_new_zeroed(sizeof *route + id.size);
-    if (route != NULL) {
-        route->handler = handler;
-        route->stream = stream;
-        route->ack_types = ack_types;
-        route->hash = hash_of(id);
-        route->id_size = id.size;
-        memcpy(route->id, id.at, id.size);
+    amps_route_link **bucket = &routes->buckets[link->hash & (routes->bucket_count - 1)];
+    link->next = *bucket;
+    link->is_linked = true;
+    *bucket = link;
+    routes->count++;
+}
+
+/* Takes a route out of the table and puts it on a chain: of those kept for who is inside, else of
+ * those to be freed without the lock. */
+static void unlink_route(amps_routes *routes, amps_route *route, amps_route **unused)
+{
+    for (size_t i = 0; i < route->link_count; i++) {
+        amps_route_link *link = &route->links[i];
+        if (link->is_linked) {
+            amps_slice id = {link->id, link->id_size};
+            *place_of(routes, link->kind, id, link->hash) = link->next;
+            link->is_linked = false;
+            routes->count--;
+        }
     }
+    atomic_fetch_add(&routes->changes, 1);
+    amps_route **chain = routes->entered > 0 ? &routes->removed : unused;
+    route->next = *chain;
+    *chain = route;
+}
+
+static void remove_route(amps_routes *routes, amps_route *route, amps_route **unused)
+{
+    atomic_store(&route->removed, true);
+    unlink_route(routes, route, unused);
+}
+
+/* ---- Adding --------------------------------------------------------------------------------- */
+
+static amps_route *new_route(const amps_slice *ids, size_t count, const amps_sink *sink)
+{
+    size_t size = 0;
+    AMPS_ASSERT(count > 0 && count <= AMPS_ROUTE_IDS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        size += ids[i].size;
+    }
+    amps_route *route = amps_memory_new_zeroed(sizeof *route + size);
+    if (route == NULL) {
+        return NULL;
+    }
+    char *at = route->ids;
+    for (size_t i = 0; i < count; i++) {
+        amps_id_kind kind = i == 0 ? AMPS_ID_OF_COMMAND : AMPS_ID_OF_SUBSCRIPTION;
+        if (i < 2 || !amps_slice_equal(ids[i - 1], ids[i])) {
+            route->links[route->link_count++] = (amps_route_link){.route = route,
+                                                                  .id = at,
+                                                                  .id_size = ids[i].size,
+                                                                  .kind = kind,
+                                                                  .hash = hash_of(kind, ids[i])};
+            if (ids[i].size > 0) {
+                memcpy(at, ids[i].at, ids[i].size);
+            }
+            at += ids[i].size;
+        }
+    }
+    route->sink = *sink;
+    amps_ending_init(&route->ending, sink->verb, sink->ack_types, sink->many_groups);
     return route;
 }
 
-amps_status amps_routes_add(amps_routes *routes, amps_slice id, void *handler, amps_stream *stream,
-                            uint32_t ack_types)
+/* Makes the first `count` ids of a new route its own, unless one is in use. */
+static amps_status link_route(amps_routes *routes, amps_route *route, size_t count,
+                              amps_route **unused)
 {
-    amps_route *route = new_route(id, handler, stream, ack_types);
+    for (size_t i = 0; i < count; i++) {
+        const amps_route_link *link = &route->links[i];
+        amps_route            *other = holder_of(routes, link);
+        if (other != NULL && !atomic_load(&other->is_complete)) {
+            return AMPS_ID_IN_USE;
+        }
+    }
+    while (routes->bucket_count < routes->count + count) {
+        amps_status status = grow(routes);
+        if (status != AMPS_OK) {
+            return status;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        amps_route_link *link = &route->links[i];
+        amps_route      *other = holder_of(routes, link);
+        if (other != NULL) { /* complete: its handler may still be owed its last message */
+            unlink_route(routes, other, unused);
+        }
+        put_link(routes, link);
+    }
+    atomic_fetch_add(&routes->changes, 1);
+    return AMPS_OK;
+}
+
+amps_status amps_routes_add(amps_routes *routes, const amps_slice *ids, size_t count,
+                            const amps_sink *sink)
+{
+    amps_route *unused = NULL;
+    amps_route *route = new_route(ids, count, sink);
     if (route == NULL) {
         return AMPS_NO_MEMORY;
     }
     amps_mutex_lock(&routes->lock);
-    amps_status status = routes->count < routes->bucket_count ? AMPS_OK : grow(routes);
-    if (status == AMPS_OK) {
-        amps_route **link = link_to(routes, id, route->hash);
-        status = *link == NULL ? AMPS_OK : AMPS_ID_IN_USE;
-        if (status == AMPS_OK) {
-            if (stream != NULL) {
-                amps_stream_hold(stream);
-            }
-            *link = route;
-            routes->count++;
-            atomic_fetch_add(&routes->changes, 1);
-        }
+    amps_status status = link_route(routes, route, sink->replaces ? 1 : route->link_count, &unused);
+    if (status == AMPS_OK && sink->stream != NULL) {
+        amps_stream_hold(sink->stream);
     }
     amps_mutex_unlock(&routes->lock);
     if (status != AMPS_OK) {
         amps_memory_free(route);
     }
+    free_chain(unused);
     return status;
 }
 
-/* Takes it out of the table, the lock held; gives what may be freed now. */
-static amps_route *unlink_route(amps_routes *routes, amps_route **link)
-{
-    amps_route *route = *link;
-    *link = route->next;
-    route->next = NULL;
-    routes->count--;
-    atomic_store(&route->removed, true);
-    atomic_fetch_add(&routes->changes, 1);
-    if (routes->entered > 0) {
-        route->next = routes->removed;
-        routes->removed = route;
-        return NULL;
-    }
-    return route;
-}
+/* ---- Removing ------------------------------------------------------------------------------- */
 
 /* `only`: unless NULL, the route must be that stream's. */
-static bool remove_route(amps_routes *routes, amps_slice id, const amps_stream *only)
+static bool remove_by_id(amps_routes *routes, amps_id_kind kind, amps_slice id,
+                         const amps_stream *only, void **handler)
 {
     amps_route *unused = NULL;
-    bool        found = false;
     amps_mutex_lock(&routes->lock);
-    if (routes->bucket_count > 0) {
-        amps_route **link = link_to(routes, id, hash_of(id));
-        found = *link != NULL && (only == NULL || (*link)->stream == only);
-        if (found) {
-            unused = unlink_route(routes, link);
-        }
+    amps_route *route = route_of(routes, kind, id);
+    bool        found = route != NULL && (only == NULL || route->sink.stream == only);
+    if (found && atomic_load(&route->is_complete)) { /* there is nothing to be removed from */
+        unlink_route(routes, route, &unused);
+        found = false;
+    } else if (found) {
+        *handler = route->sink.handler;
+        remove_route(routes, route, &unused);
     }
     amps_mutex_unlock(&routes->lock);
     free_chain(unused);
     return found;
 }
 
-bool amps_routes_remove(amps_routes *routes, amps_slice id)
+bool amps_routes_remove(amps_routes *routes, amps_id_kind kind, amps_slice id, void **handler)
 {
-    return remove_route(routes, id, NULL);
+    return remove_by_id(routes, kind, id, NULL, handler);
 }
 
 bool amps_routes_remove_stream(amps_routes *routes, amps_slice id, const amps_stream *stream)
 {
-    return remove_route(routes, id, stream);
+    void *handler;
+    return remove_by_id(routes, AMPS_ID_OF_COMMAND, id, stream, &handler);
 }
 
 void amps_routes_remove_all(amps_routes *routes, amps_status why)
 {
     amps_route *unused = NULL;
     amps_mutex_lock(&routes->lock);
+    for (amps_route *route = routes->removed; route != NULL; route = route->next) {
+        atomic_store(&route->removed, true); /* also those that ended by themselves */
+    }
     for (size_t i = 0; i < routes->bucket_count; i++) {
         while (routes->buckets[i] != NULL) {
-            if (routes->buckets[i]->stream != NULL) {
-                amps_stream_end(routes->buckets[i]->stream, why);
+            amps_route *route = routes->buckets[i]->route;
+            if (route->sink.stream != NULL) {
+                amps_stream_end(route->sink.stream, why);
             }
-            amps_route *route = unlink_route(routes, &routes->buckets[i]);
-            if (route != NULL) {
-                route->next = unused;
-                unused = route;
-            }
+            remove_route(routes, route, &unused);
         }
     }
     amps_mutex_unlock(&routes->lock);
     free_chain(unused);
 }
+
+/* ---- The receive thread --------------------------------------------------------------------- */
 
 void amps_routes_enter(amps_routes *routes)
 {
@@ -197,18 +283,46 @@ void amps_routes_leave(amps_routes *routes)
     free_chain(unused);
 }
 
-amps_route *amps_routes_find(amps_routes *routes, amps_slice id)
+amps_route *amps_routes_find(amps_routes *routes, amps_id_kind kind, amps_slice id)
 {
-    amps_route *route = NULL;
     amps_mutex_lock(&routes->lock);
-    if (routes->bucket_count > 0) {
-        route = *link_to(routes, id, hash_of(id));
-    }
+    amps_route *route = route_of(routes, kind, id);
     amps_mutex_unlock(&routes->lock);
     return route;
 }
 
-void *amps_route_handler(const amps_route *route) { return route->handler; }
+void amps_routes_take_over(amps_routes *routes, amps_route *route)
+{
+    amps_route *unused = NULL;
+    amps_mutex_lock(&routes->lock);
+    for (size_t i = 0; i < route->link_count && is_in_table(route); i++) {
+        amps_route_link *link = &route->links[i];
+        amps_route      *other = holder_of(routes, link);
+        if (link->is_linked) {
+            continue;
+        }
+        if (other != NULL) {
+            if (other->sink.stream != NULL) {
+                amps_stream_end(other->sink.stream, AMPS_END);
+            }
+            remove_route(routes, other, &unused);
+        }
+        put_link(routes, link); /* its chain may grow a little: grow() is for who adds */
+    }
+    atomic_fetch_add(&routes->changes, 1);
+    amps_mutex_unlock(&routes->lock);
+    free_chain(unused);
+}
+
+void amps_routes_end(amps_routes *routes, amps_route *route)
+{
+    amps_mutex_lock(&routes->lock);
+    AMPS_ASSERT(routes->entered > 0);
+    if (is_in_table(route)) {
+        unlink_route(routes, route, NULL);
+    }
+    amps_mutex_unlock(&routes->lock);
+}
 
 bool amps_route_is_live(const amps_route *route)
 {

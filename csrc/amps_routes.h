@@ -1,4 +1,4 @@
-/* amps_routes.h: who is told about messages that carry an id.
+/* amps_routes.h: who is told about the messages of a command, found by any of its ids.
  *
  * A table with one lock, held for a lookup or a change and never while anyone is called. The
  * receive thread works between enter and leave: a route removed meanwhile stays in memory until it
@@ -8,45 +8,67 @@
 
 #include <stdatomic.h>
 
+#include "amps_ending.h"
 #include "amps_stream.h"
 #include "amps_thread.h"
 
+/* One id of a route, in the chain of its bucket. */
+typedef struct amps_route_link {
+    struct amps_route_link *next;
+    amps_route             *route;
+    const char             *id;
+    size_t                  id_size;
+    uint32_t                hash;
+    amps_id_kind            kind;
+    bool                    is_linked; /* false: it is to take this id over */
+} amps_route_link;
+
 struct amps_route {
-    amps_route  *next; /* in its bucket, or among the removed */
-    void        *handler;
-    amps_stream *stream;
-    uint32_t     ack_types; /* those the application asked for */
-    uint32_t     hash;
-    atomic_bool  removed;
-    uint64_t     last_frame; /* the receive thread's: which frame it last delivered here */
-    size_t       id_size;
-    char         id[];
+    amps_route     *next;        /* among the removed */
+    amps_sink       sink;        /* its stream is held */
+    amps_ending     ending;      /* the receive thread's */
+    uint64_t        last_frame;  /* the receive thread's: which frame it last delivered here */
+    atomic_bool     is_complete; /* its results are: only acks that nobody sees may come */
+    atomic_bool     removed;
+    size_t          link_count;
+    amps_route_link links[AMPS_ROUTE_IDS_MAX]; /* the command id first */
+    char            ids[];
 };
 
 typedef struct amps_routes {
-    amps_mutex   lock;
-    amps_route **buckets; /* bucket_count of them, a power of two */
-    size_t       bucket_count;
-    size_t       count;
-    amps_route  *removed; /* kept for those who entered */
-    unsigned     entered;
-    uint64_t     frames;  /* the receive thread's: counts those routed by subscription */
-    atomic_uint  changes; /* counts every change: an answer is good while this stays the same */
+    amps_mutex        lock;
+    amps_route_link **buckets; /* bucket_count of them, a power of two */
+    size_t            bucket_count;
+    size_t            count;   /* of links */
+    amps_route       *removed; /* kept for those who entered */
+    unsigned          entered;
+    uint64_t          frames; /* the receive thread's: counts those routed by subscription */
+    atomic_uint changes;      /* counts every change: an answer is good while this stays the same */
 } amps_routes;
 
 void amps_routes_init(amps_routes *routes);
 void amps_routes_fini(amps_routes *routes); /* nobody is inside */
 
-amps_status amps_routes_add(amps_routes *routes, amps_slice id, void *handler, amps_stream *stream,
-                            uint32_t ack_types); /* AMPS_ID_IN_USE, AMPS_NO_MEMORY */
-bool        amps_routes_remove(amps_routes *routes, amps_slice id);
-/* The same, but only if it is still the route of that stream. */
+/* Ids of one kind that are equal count once. AMPS_ID_IN_USE, AMPS_NO_MEMORY. A sink that replaces
+ * is added under its command id only, until it takes over. */
+amps_status amps_routes_add(amps_routes *routes, const amps_slice *ids, size_t count,
+                            const amps_sink *sink);
+bool amps_routes_remove(amps_routes *routes, amps_id_kind kind, amps_slice id, void **handler);
+/* The same by the command id, but only if it is still the route of that stream. */
 bool amps_routes_remove_stream(amps_routes *routes, amps_slice id, const amps_stream *stream);
 /* All of them; their streams end for the reason given. */
 void amps_routes_remove_all(amps_routes *routes, amps_status why);
 
-void        amps_routes_enter(amps_routes *routes);
-void        amps_routes_leave(amps_routes *routes);
-amps_route *amps_routes_find(amps_routes *routes, amps_slice id); /* NULL: nobody; while entered */
+void amps_routes_enter(amps_routes *routes);
+void amps_routes_leave(amps_routes *routes);
+/* While entered. NULL: nobody. */
+amps_route *amps_routes_find(amps_routes *routes, amps_id_kind kind, amps_slice id);
+
+/* The receive thread's, while it is inside. The server accepted a route that replaces: it gets the
+ * rest of its ids; who had them is removed, and their stream ends. */
+void amps_routes_take_over(amps_routes *routes, amps_route *route);
+/* Takes a route that has ended by itself out of the table; what was collected for its handler may
+ * still be delivered. */
+void amps_routes_end(amps_routes *routes, amps_route *route);
 
 #endif

@@ -352,8 +352,7 @@ static bool child_is_refused(witness *seen)
         amps_client_try_send(seen->client, &flush, BYTES(""), false, &due) == AMPS_FORKED &&
         amps_client_send(seen->client, &flush, BYTES(""), false, &progress, PATIENCE_MS) ==
             AMPS_FORKED &&
-        amps_client_send_soon(seen->client, &flush) == AMPS_FORKED &&
-        !amps_client_remove_route(seen->client, BYTES("a")) &&
+        amps_client_send_soon(seen->client, &flush) == AMPS_FORKED && !witness_unroute(seen, "a") &&
         amps_client_wait_gone(seen->client, PATIENCE_MS) == AMPS_OK &&
         amps_client_wait_closed(seen->client, PATIENCE_MS) == AMPS_OK;
     amps_client_remove_routes(seen->client, AMPS_CLOSED);

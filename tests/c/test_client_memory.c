@@ -94,10 +94,9 @@ static bool live_with_refusal_at(uint64_t n)
     witness *seen = witness_new(HALF);
     amps_memory_fail_at(n, 0);
     amps_stream *stream = amps_stream_new(0);
-    whole = amps_client_add_route(seen->client, BYTES("a"), (void *)(uintptr_t)one[0], NULL, 0) ==
-            AMPS_OK;
+    whole = witness_route(seen, "a", &(amps_sink){.handler = (void *)(uintptr_t)one[0]}) == AMPS_OK;
     whole = whole && stream != NULL &&
-            amps_client_add_route(seen->client, BYTES("s"), NULL, stream, 0) == AMPS_OK;
+            witness_route(seen, "s", &(amps_sink){.stream = stream}) == AMPS_OK;
     live_once(seen, &whole);
     amps_memory_fail_at(0, 0);
     if (stream != NULL) {

@@ -5,9 +5,9 @@
 enum { RECEIVED = 1, PROCESSED = 4, PERSISTED = 8, COMPLETED = 16, STATS = 32 };
 
 /* What is told, one letter each: ( ) group markers; r p d c s acks of type received, processed,
- * persisted (durable), completed, stats; C S the same with records counted; ! a failed processed.
- * Returns after how many of them the results were complete, and in *over the command over; 0 is
- * before the first, 99 never. */
+ * persisted (durable), completed, stats; C S the same with records counted; ! a failed processed, ?
+ * a failed completed. Returns after how many of them the results were complete, and in *over the
+ * command over; 0 is before the first, 99 never. */
 static unsigned complete_after(amps_command verb, uint32_t asked, bool many, const char *told,
                                unsigned *over)
 {
@@ -27,10 +27,11 @@ static unsigned complete_after(amps_command verb, uint32_t asked, bool many, con
             amps_ending_group(&ending, letter == '(');
             continue;
         }
-        const char *letters = "rpdcsCS!";
-        uint32_t    types[] = {RECEIVED, PROCESSED, PERSISTED, COMPLETED,
-                               STATS,    COMPLETED, STATS,     PROCESSED};
-        amps_ending_ack(&ending, types[strchr(letters, letter) - letters], letter == '!',
+        const char *letters = "rpdcsCS!?";
+        uint32_t    types[] = {RECEIVED,  PROCESSED, PERSISTED, COMPLETED, STATS,
+                               COMPLETED, STATS,     PROCESSED, COMPLETED};
+        bool        failed = letter == '!' || letter == '?';
+        amps_ending_ack(&ending, types[strchr(letters, letter) - letters], failed,
                         letter == 'C' || letter == 'S');
     }
 }
@@ -70,6 +71,7 @@ static void a_query_ends_with_its_group(void)
         {AMPS_COMMAND_SOW, 0, false, "p()", 3, 99}, /* the ack is still owed */
         {AMPS_COMMAND_SOW, 0, false, "p(", 99, 99},
         {AMPS_COMMAND_SOW, 0, false, "!", 1, 1},
+        {AMPS_COMMAND_SOW, 0, false, "p(?", 3, 3},
         {AMPS_COMMAND_SOW, 0, false, "cp()", 1, 2},
     };
     check_stories(stories, COUNT_OF(stories));
@@ -127,6 +129,7 @@ static void a_subscription_never_ends(void)
         {AMPS_COMMAND_SOW_AND_SUBSCRIBE, COMPLETED | STATS, false, "p()CS", 99, 99},
         {AMPS_COMMAND_DELTA_SUBSCRIBE, 0, true, "p", 99, 99},
         {AMPS_COMMAND_SUBSCRIBE, 0, false, "!", 1, 1},
+        {AMPS_COMMAND_SUBSCRIBE, COMPLETED, false, "p?", 99, 99},
         {AMPS_COMMAND_UNKNOWN, 63, false, "rpdcs()", 99, 99},
     };
     check_stories(stories, COUNT_OF(stories));

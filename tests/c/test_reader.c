@@ -7,23 +7,6 @@
 
 static const char *const two[] = {"a", "b"};
 
-typedef struct exchange {
-    const char *frame;
-    const char *log;
-} exchange;
-
-static void check_exchanges(witness *seen, const exchange *exchanges, size_t count)
-{
-    for (size_t index = 0; index < count; index++) {
-        peer_say(seen->wire.peers, exchanges[index].frame);
-        peer_say(seen->wire.peers,
-                 "{\"c\":\"p\",\"sub_id\":\"a\"}."); /* all before it is through */
-        char expected[200];
-        snprintf(expected, sizeof expected, "%sa/a=.;", exchanges[index].log);
-        witness_expect(seen, expected);
-    }
-}
-
 /* ---- Publishes --------------------------------------------------------------------------------
  */
 
@@ -68,7 +51,7 @@ static void what_nobody_listens_to_goes_to_the_last_chance(void)
 {
     witness *seen = witness_start(2, two);
     witness_open(seen);
-    amps_client_want_last_chance(seen->client, true);
+    amps_client_want(seen->client, AMPS_FOR_LAST_CHANCE, true);
     check_exchanges(seen, for_nobody, COUNT_OF(for_nobody));
     witness_end(seen);
 }
@@ -93,7 +76,7 @@ static void an_escaped_id_finds_its_route_and_one_too_long_finds_none(void)
     strcat(text, "\"}1");
     peer_say(seen->wire.peers, text);
     witness_expect(seen, "q\"A/q\\\"\\u0041=1;");
-    amps_client_want_last_chance(seen->client, true);
+    amps_client_want(seen->client, AMPS_FOR_LAST_CHANCE, true);
     size_t size = strlen("{\"c\":\"p\",\"sids\":\"");
     memset(text + size, 'x', AMPS_ID_SIZE_MAX);
     strcpy(text + size + AMPS_ID_SIZE_MAX, "\\n\"}2");
@@ -136,7 +119,7 @@ static void acks_reach_only_routes_that_asked_for_their_type(void)
     };
     witness *seen = witness_start(2, two);
     witness_open(seen);
-    amps_client_want_last_chance(seen->client, true);
+    amps_client_want(seen->client, AMPS_FOR_LAST_CHANCE, true);
     check_exchanges(seen, exchanges, COUNT_OF(exchanges));
     witness_end(seen);
 }
@@ -144,21 +127,11 @@ static void acks_reach_only_routes_that_asked_for_their_type(void)
 /* ---- Streams ----------------------------------------------------------------------------------
  */
 
-static void take(amps_stream *stream, const char *body)
-{
-    amps_message message;
-    void        *block;
-    CHECK_STATUS(amps_stream_wait(stream, PATIENCE_MS), AMPS_OK);
-    CHECK_STATUS(amps_stream_take(stream, &message, &block), AMPS_OK);
-    CHECK_TEXT(message.body, body);
-    amps_block_free(block);
-}
-
 static witness *start_with_stream(size_t depth_max, amps_stream **stream)
 {
     witness *seen = witness_start(2, two);
     *stream = amps_stream_new(depth_max);
-    CHECK_STATUS(amps_client_add_route(seen->client, BYTES("s"), NULL, *stream, 0), AMPS_OK);
+    CHECK_STATUS(witness_route(seen, "s", &(amps_sink){.stream = *stream}), AMPS_OK);
     witness_open(seen);
     return seen;
 }
@@ -277,9 +250,7 @@ static void messages_for_many_streams_in_one_piece_all_arrive(void)
     for (unsigned index = 0; index < STREAMS; index++) {
         streams[index] = amps_stream_new(0);
         snprintf(text, sizeof text, "%u", index);
-        CHECK_STATUS(
-            amps_client_add_route(seen->client, amps_slice_of(text), NULL, streams[index], 0),
-            AMPS_OK);
+        CHECK_STATUS(witness_route(seen, text, &(amps_sink){.stream = streams[index]}), AMPS_OK);
         snprintf(text, sizeof text, "{\"c\":\"p\",\"sids\":\"%u\"}%u", index, index);
         size += put_frame(bytes + size, text);
     }
@@ -319,8 +290,8 @@ static void what_has_arrived_is_delivered_in_bursts_and_in_order(void)
 
 static void remove_other(witness *seen, const amps_delivery *delivery)
 {
-    if (strcmp(amps_route_handler(delivery->route), "a") == 0) {
-        amps_client_remove_route(seen->client, BYTES("b"));
+    if (strcmp(delivery->handler, "a") == 0) {
+        witness_unroute(seen, "b");
     }
 }
 
@@ -354,20 +325,19 @@ static void a_header_seen_before_finds_who_listens_now(void)
                                          "{\"c\":\"p\",\"sids\":\"x,a\"}."};
     witness                 *seen = witness_start(0, NULL);
     witness_open(seen);
-    amps_client_want_last_chance(seen->client, true);
+    amps_client_want(seen->client, AMPS_FOR_LAST_CHANCE, true);
     for (size_t index = 0; index < COUNT_OF(frames); index++) {
         const char *frame = frames[index];
         for (int turn = 0; turn < 3; turn++) {
             const char *name = turn == 0 ? "old" : "new";
             char        expected[100];
-            CHECK_STATUS(
-                amps_client_add_route(seen->client, BYTES("a"), (void *)(uintptr_t)name, NULL, 0),
-                AMPS_OK);
+            CHECK_STATUS(witness_route(seen, "a", &(amps_sink){.handler = (void *)(uintptr_t)name}),
+                         AMPS_OK);
             peer_say(seen->wire.peers, frame);
             peer_say(seen->wire.peers, frame);
             snprintf(expected, sizeof expected, "%s/a=.;%s/a=.;", name, name);
             witness_expect(seen, expected);
-            CHECK(amps_client_remove_route(seen->client, BYTES("a")));
+            CHECK(witness_unroute(seen, "a"));
             peer_say(seen->wire.peers, frame);
             witness_expect(seen, "last/=.;");
         }
@@ -378,9 +348,9 @@ static void a_header_seen_before_finds_who_listens_now(void)
 static void *remove_soon(void *seen)
 {
     for (int turn = 0; turn < 200; turn++) { /* somewhere in here the message comes */
-        amps_client_remove_route(((witness *)seen)->client, BYTES("none"));
+        witness_unroute(seen, "none");
     }
-    CHECK(amps_client_remove_route(((witness *)seen)->client, BYTES("a")));
+    CHECK(witness_unroute(seen, "a"));
     return NULL;
 }
 
@@ -391,9 +361,8 @@ static void a_route_removed_while_its_message_comes_is_not_used_again(void)
     witness          *seen = witness_start(0, NULL);
     witness_open(seen);
     for (int turn = 0; turn < 1000; turn++) {
-        CHECK_STATUS(
-            amps_client_add_route(seen->client, BYTES("a"), (void *)(uintptr_t)two[0], NULL, 0),
-            AMPS_OK);
+        CHECK_STATUS(witness_route(seen, "a", &(amps_sink){.handler = (void *)(uintptr_t)two[0]}),
+                     AMPS_OK);
         pthread_t thread = start(remove_soon, seen);
         peer_say(seen->wire.peers, frame);
         join(thread);

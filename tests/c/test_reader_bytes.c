@@ -252,7 +252,7 @@ static void random_bytes_never_do_worse_than_disconnect(void)
             bytes[check_random(&state) % size] = (char)check_random(&state);
         }
         witness *seen = started();
-        amps_client_want_last_chance(seen->client, true);
+        amps_client_want(seen->client, AMPS_FOR_LAST_CHANCE, true);
         send(seen->wire.peers, bytes, size, MSG_NOSIGNAL);
         shutdown(seen->wire.peers, SHUT_WR);
         witness_wait(seen, &seen->disconnected, 1);

@@ -4,27 +4,7 @@
 #include "amps_memory.h"
 #include "check.h"
 #include "peer.h"
-
-#define MANY 10000
-
-static int handlers[MANY]; /* the addresses are what matters */
-
-static amps_slice id_of(size_t number, char out[24])
-{
-    int size = snprintf(out, 24, "id-%zu", number);
-    return (amps_slice){out, (size_t)size};
-}
-
-static amps_status add(amps_routes *routes, const char *id, void *handler)
-{
-    return amps_routes_add(routes, amps_slice_of(id), handler, NULL, 0);
-}
-
-static void *found(amps_routes *routes, const char *id)
-{
-    amps_route *route = amps_routes_find(routes, amps_slice_of(id));
-    return route != NULL ? amps_route_handler(route) : NULL;
-}
+#include "table.h"
 
 static void an_empty_table_knows_nobody(void)
 {
@@ -32,9 +12,9 @@ static void an_empty_table_knows_nobody(void)
     amps_routes routes;
     amps_routes_init(&routes);
     amps_routes_enter(&routes);
-    CHECK(amps_routes_find(&routes, amps_slice_of("a")) == NULL);
-    CHECK(amps_routes_find(&routes, BYTES("")) == NULL);
-    CHECK(!amps_routes_remove(&routes, amps_slice_of("a")));
+    CHECK(amps_routes_find(&routes, KIND, amps_slice_of("a")) == NULL);
+    CHECK(amps_routes_find(&routes, KIND, BYTES("")) == NULL);
+    CHECK(!take_out(&routes, "a"));
     amps_routes_remove_all(&routes, AMPS_CLOSED);
     amps_routes_leave(&routes);
     amps_routes_fini(&routes);
@@ -45,19 +25,18 @@ static void an_id_finds_its_route_until_it_is_removed(void)
 {
     amps_routes routes;
     amps_routes_init(&routes);
-    CHECK_STATUS(amps_routes_add(&routes, BYTES("a"), &handlers[1], NULL, AMPS_ACK_STATS), AMPS_OK);
+    CHECK_STATUS(add(&routes, "a", &handlers[1]), AMPS_OK);
     CHECK_STATUS(add(&routes, "ab", &handlers[2]), AMPS_OK);
     amps_routes_enter(&routes);
-    amps_route *route = amps_routes_find(&routes, BYTES("a"));
+    amps_route *route = amps_routes_find(&routes, KIND, BYTES("a"));
     CHECK(route != NULL && amps_route_is_live(route));
-    CHECK(amps_route_handler(route) == &handlers[1]);
-    CHECK_NUMBER(route->ack_types, AMPS_ACK_STATS);
+    CHECK(route->sink.handler == &handlers[1]);
     CHECK(found(&routes, "ab") == &handlers[2]);
     CHECK(found(&routes, "b") == NULL);
     CHECK(found(&routes, "abc") == NULL);
     amps_routes_leave(&routes);
-    CHECK(amps_routes_remove(&routes, BYTES("a")));
-    CHECK(!amps_routes_remove(&routes, BYTES("a")));
+    CHECK(take_out(&routes, "a"));
+    CHECK(!take_out(&routes, "a"));
     CHECK(found(&routes, "a") == NULL);
     CHECK(found(&routes, "ab") == &handlers[2]);
     amps_routes_fini(&routes);
@@ -71,11 +50,11 @@ static void any_bytes_are_an_id(void)
     amps_routes      routes;
     amps_routes_init(&routes);
     for (size_t index = 0; index < COUNT_OF(ids); index++) {
-        CHECK_STATUS(amps_routes_add(&routes, ids[index], &handlers[index], NULL, 0), AMPS_OK);
+        CHECK_STATUS(add_bytes(&routes, ids[index], &handlers[index]), AMPS_OK);
     }
     for (size_t index = 0; index < COUNT_OF(ids); index++) {
-        amps_route *route = amps_routes_find(&routes, ids[index]);
-        CHECK(route != NULL && amps_route_handler(route) == &handlers[index]);
+        amps_route *route = amps_routes_find(&routes, KIND, ids[index]);
+        CHECK(route != NULL && route->sink.handler == &handlers[index]);
     }
     amps_routes_fini(&routes);
 }
@@ -87,9 +66,9 @@ static void an_id_in_use_is_refused_and_its_route_stays(void)
     amps_stream *stream = amps_stream_new(0);
     amps_routes_init(&routes);
     CHECK_STATUS(add(&routes, "a", &handlers[1]), AMPS_OK);
-    CHECK_STATUS(amps_routes_add(&routes, BYTES("a"), NULL, stream, 0), AMPS_ID_IN_USE);
+    CHECK_STATUS(add_stream(&routes, "a", stream), AMPS_ID_IN_USE);
     CHECK(found(&routes, "a") == &handlers[1]);
-    CHECK(amps_routes_remove(&routes, BYTES("a")));
+    CHECK(take_out(&routes, "a"));
     CHECK_STATUS(add(&routes, "a", &handlers[2]), AMPS_OK);
     CHECK(found(&routes, "a") == &handlers[2]);
     amps_routes_fini(&routes);
@@ -103,13 +82,13 @@ static void a_stream_removes_its_own_route_only(void)
     amps_stream *mine = amps_stream_new(0), *other = amps_stream_new(0);
     amps_routes_init(&routes);
     CHECK(!amps_routes_remove_stream(&routes, BYTES("a"), mine));
-    CHECK_STATUS(amps_routes_add(&routes, BYTES("a"), NULL, other, 0), AMPS_OK);
+    CHECK_STATUS(add_stream(&routes, "a", other), AMPS_OK);
     CHECK_STATUS(add(&routes, "b", &handlers[1]), AMPS_OK);
     CHECK(!amps_routes_remove_stream(&routes, BYTES("a"), mine));
     CHECK(!amps_routes_remove_stream(&routes, BYTES("b"), mine));
-    CHECK(amps_routes_find(&routes, BYTES("a")) != NULL);
+    CHECK(amps_routes_find(&routes, KIND, BYTES("a")) != NULL);
     CHECK(amps_routes_remove_stream(&routes, BYTES("a"), other));
-    CHECK(amps_routes_find(&routes, BYTES("a")) == NULL);
+    CHECK(amps_routes_find(&routes, KIND, BYTES("a")) == NULL);
     amps_routes_fini(&routes);
     amps_stream_drop(mine);
     amps_stream_drop(other);
@@ -126,12 +105,12 @@ static void ids_of_one_hash_are_told_apart(void)
         const char **pair = collisions[index];
         CHECK_STATUS(add(&routes, pair[0], &handlers[0]), AMPS_OK);
         CHECK(found(&routes, pair[1]) == NULL);
-        CHECK(!amps_routes_remove(&routes, amps_slice_of(pair[1])));
+        CHECK(!take_out(&routes, pair[1]));
         CHECK_STATUS(add(&routes, pair[1], &handlers[1]), AMPS_OK);
-        CHECK(amps_routes_find(&routes, amps_slice_of(pair[0]))->hash ==
-              amps_routes_find(&routes, amps_slice_of(pair[1]))->hash);
+        CHECK(amps_routes_find(&routes, KIND, amps_slice_of(pair[0]))->links[0].hash ==
+              amps_routes_find(&routes, KIND, amps_slice_of(pair[1]))->links[0].hash);
         CHECK(found(&routes, pair[0]) == &handlers[0]);
-        CHECK(amps_routes_remove(&routes, amps_slice_of(pair[0])));
+        CHECK(take_out(&routes, pair[0]));
         CHECK(found(&routes, pair[1]) == &handlers[1]);
     }
     amps_routes_fini(&routes);
@@ -141,19 +120,21 @@ static void the_table_grows_and_every_id_is_still_found(void)
 {
     size_t      before = amps_memory_live();
     char        id[24];
+    void       *handler;
     amps_routes routes;
     amps_routes_init(&routes);
     for (size_t number = 0; number < MANY; number++) {
         amps_slice text = id_of(number, id);
-        CHECK_STATUS(amps_routes_add(&routes, text, &handlers[number], NULL, 0), AMPS_OK);
+        CHECK_STATUS(add_bytes(&routes, text, &handlers[number]), AMPS_OK);
     }
     for (size_t number = 0; number < MANY; number += 2) {
-        CHECK(amps_routes_remove(&routes, id_of(number, id)));
+        CHECK(amps_routes_remove(&routes, KIND, id_of(number, id), &handler));
+        CHECK(handler == &handlers[number]);
     }
     for (size_t number = 0; number < MANY; number++) {
-        amps_route *route = amps_routes_find(&routes, id_of(number, id));
+        amps_route *route = amps_routes_find(&routes, KIND, id_of(number, id));
         CHECK((route != NULL) == (number % 2 == 1));
-        CHECK(route == NULL || amps_route_handler(route) == &handlers[number]);
+        CHECK(route == NULL || route->sink.handler == &handlers[number]);
     }
     amps_routes_fini(&routes);
     CHECK_NUMBER(amps_memory_live(), before);
@@ -170,10 +151,10 @@ static void a_route_removed_meanwhile_lives_until_all_have_left(void)
     size_t with_route = amps_memory_live();
     amps_routes_enter(&routes);
     amps_routes_enter(&routes);
-    amps_route *route = amps_routes_find(&routes, BYTES("a"));
-    CHECK(amps_routes_remove(&routes, BYTES("a")));
+    amps_route *route = amps_routes_find(&routes, KIND, BYTES("a"));
+    CHECK(take_out(&routes, "a"));
     CHECK(!amps_route_is_live(route));
-    CHECK(amps_route_handler(route) == &handlers[1]);
+    CHECK(route->sink.handler == &handlers[1]);
     CHECK(found(&routes, "a") == NULL);
     amps_routes_leave(&routes);
     CHECK_NUMBER(amps_memory_live(), with_route);
@@ -190,9 +171,9 @@ static void an_id_removed_meanwhile_can_be_given_again_at_once(void)
     amps_routes_init(&routes);
     CHECK_STATUS(add(&routes, "a", &handlers[1]), AMPS_OK);
     amps_routes_enter(&routes);
-    amps_route *old = amps_routes_find(&routes, BYTES("a"));
+    amps_route *old = amps_routes_find(&routes, KIND, BYTES("a"));
     unsigned    changes = atomic_load(&routes.changes);
-    CHECK(amps_routes_remove(&routes, BYTES("a")));
+    CHECK(take_out(&routes, "a"));
     CHECK(atomic_load(&routes.changes) != changes);
     CHECK_STATUS(add(&routes, "a", &handlers[2]), AMPS_OK);
     CHECK(!amps_route_is_live(old));
@@ -210,8 +191,8 @@ static void removing_all_ends_their_streams_with_the_reason(void)
     amps_routes  routes;
     amps_stream *streams[] = {amps_stream_new(0), amps_stream_new(0)};
     amps_routes_init(&routes);
-    CHECK_STATUS(amps_routes_add(&routes, BYTES("a"), NULL, streams[0], 0), AMPS_OK);
-    CHECK_STATUS(amps_routes_add(&routes, BYTES("b"), NULL, streams[1], 0), AMPS_OK);
+    CHECK_STATUS(add_stream(&routes, "a", streams[0]), AMPS_OK);
+    CHECK_STATUS(add_stream(&routes, "b", streams[1]), AMPS_OK);
     CHECK_STATUS(add(&routes, "c", &handlers[3]), AMPS_OK);
     amps_routes_remove_all(&routes, AMPS_HEARTBEAT_LOST);
     for (size_t index = 0; index < COUNT_OF(streams); index++) {
@@ -230,9 +211,9 @@ static void a_route_keeps_its_stream(void)
     amps_routes  routes;
     amps_stream *stream = amps_stream_new(0);
     amps_routes_init(&routes);
-    CHECK_STATUS(amps_routes_add(&routes, BYTES("a"), NULL, stream, 0), AMPS_OK);
+    CHECK_STATUS(add_stream(&routes, "a", stream), AMPS_OK);
     amps_stream_drop(stream);
-    amps_stream *kept = amps_routes_find(&routes, BYTES("a"))->stream;
+    amps_stream *kept = amps_routes_find(&routes, KIND, BYTES("a"))->sink.stream;
     CHECK(kept == stream && amps_stream_depth(kept) == 0);
     amps_routes_fini(&routes);
     CHECK_NUMBER(amps_memory_live(), before);
@@ -248,7 +229,7 @@ static void *add_and_remove(void *context)
     changer *work = context;
     for (size_t turn = 0; turn < 2000; turn++) {
         CHECK_STATUS(add(work->routes, "mine", &handlers[1]), AMPS_OK);
-        CHECK(amps_routes_remove(work->routes, BYTES("mine")));
+        CHECK(take_out(work->routes, "mine"));
     }
     tally_add(&work->turns);
     return NULL;
@@ -267,8 +248,8 @@ static void what_was_found_inside_may_be_looked_at_while_others_remove_it(void)
         done = work.turns.count > 0;
         amps_mutex_unlock(&work.turns.lock);
         amps_routes_enter(&routes);
-        amps_route *route = amps_routes_find(&routes, BYTES("mine"));
-        CHECK(route == NULL || amps_route_handler(route) == &handlers[1]);
+        amps_route *route = amps_routes_find(&routes, KIND, BYTES("mine"));
+        CHECK(route == NULL || route->sink.handler == &handlers[1]);
         CHECK(route == NULL || amps_route_is_live(route) || !amps_route_is_live(route));
         amps_routes_leave(&routes);
     }
@@ -288,18 +269,18 @@ static bool fill_with_refusal_at(uint64_t n)
     amps_memory_fail_at(n, 0);
     for (size_t number = 0; number < 40; number++) {
         amps_slice  text = id_of(number, id);
-        amps_status status = amps_routes_add(&routes, text, &handlers[number], NULL, 0);
+        amps_status status = add_bytes(&routes, text, &handlers[number]);
         if (status != AMPS_OK) {
             CHECK_STATUS(status, AMPS_NO_MEMORY);
-            CHECK(amps_routes_find(&routes, text) == NULL);
-            CHECK_STATUS(amps_routes_add(&routes, text, &handlers[number], NULL, 0), AMPS_OK);
+            CHECK(amps_routes_find(&routes, KIND, text) == NULL);
+            CHECK_STATUS(add_bytes(&routes, text, &handlers[number]), AMPS_OK);
             refused = true;
         }
     }
     amps_memory_fail_at(0, 0);
     for (size_t number = 0; number < 40; number++) {
-        amps_route *route = amps_routes_find(&routes, id_of(number, id));
-        CHECK(route != NULL && amps_route_handler(route) == &handlers[number]);
+        amps_route *route = amps_routes_find(&routes, KIND, id_of(number, id));
+        CHECK(route != NULL && route->sink.handler == &handlers[number]);
     }
     amps_routes_fini(&routes);
     return refused;

@@ -51,11 +51,14 @@ static inline void witness_begins(void *context, void **thread)
 
 static inline void witness_log(witness *seen, const amps_delivery *delivery)
 {
-    const amps_message *message = &delivery->message;
-    const char *name = delivery->route == NULL ? "last" : amps_route_handler(delivery->route);
-    char       *at = seen->log + seen->log_size;
-    size_t      room = sizeof seen->log - seen->log_size;
-    int         size;
+    const amps_message      *message = &delivery->message;
+    static const char *const names[] = {NULL, "gone", "last", "failed", "acks", "beats"};
+    const char              *name = names[delivery->audience];
+    name = delivery->handler != NULL && delivery->audience == AMPS_FOR_ROUTE ? delivery->handler
+                                                                             : name;
+    char  *at = seen->log + seen->log_size;
+    size_t room = sizeof seen->log - seen->log_size;
+    int    size;
     if (message->body.size > SHOWN_MAX) {
         size = snprintf(at, room, "%s/%.*s=<%zu>;", name, (int)message->sub_id.size,
                         message->sub_id.at, message->body.size);
@@ -169,6 +172,36 @@ static inline void witness_expect(witness *seen, const char *log)
     amps_mutex_unlock(&seen->lock);
 }
 
+/* What the peer says, and what is written down for it. */
+typedef struct exchange {
+    const char *frame;
+    const char *log;
+} exchange;
+
+/* A handler "a" must be there: it is told when all before it is through. */
+static inline void check_exchanges(witness *seen, const exchange *exchanges, size_t count)
+{
+    for (size_t index = 0; index < count; index++) {
+        peer_say(seen->wire.peers, exchanges[index].frame);
+        peer_say(seen->wire.peers,
+                 "{\"c\":\"p\",\"sub_id\":\"a\"}."); /* all before it is through */
+        char expected[200];
+        snprintf(expected, sizeof expected, "%sa/a=.;", exchanges[index].log);
+        witness_expect(seen, expected);
+    }
+}
+
+/* The next message of a stream is this. */
+static inline void take(amps_stream *stream, const char *body)
+{
+    amps_message message;
+    void        *block;
+    CHECK_STATUS(amps_stream_wait(stream, PATIENCE_MS), AMPS_OK);
+    CHECK_STATUS(amps_stream_take(stream, &message, &block), AMPS_OK);
+    CHECK_TEXT(message.body, body);
+    amps_block_free(block);
+}
+
 /* ---- Its life ---------------------------------------------------------------------------------
  */
 
@@ -190,15 +223,28 @@ static inline void witness_open(witness *seen)
     CHECK_STATUS(amps_client_open(seen->client, seen->wire.ours), AMPS_OK);
 }
 
+/* By this id, whatever it is the id of. */
+static inline amps_status witness_route(witness *seen, const char *id, const amps_sink *sink)
+{
+    const amps_slice ids[] = {amps_slice_of(id), amps_slice_of(id)};
+    return amps_client_add_route(seen->client, ids, COUNT_OF(ids), sink);
+}
+
+static inline bool witness_unroute(witness *seen, const char *id)
+{
+    void *handler;
+    return amps_client_remove_route(seen->client, AMPS_ID_OF_SUBSCRIPTION, amps_slice_of(id),
+                                    &handler);
+}
+
 /* Connected, with handlers named like their ids. */
 static inline witness *witness_start(size_t handler_count, const char *const *handlers)
 {
     witness *seen = witness_new(0);
     for (size_t index = 0; index < handler_count; index++) {
-        void *name = (void *)(uintptr_t)handlers[index];
-        CHECK_STATUS(amps_client_add_route(seen->client, amps_slice_of(handlers[index]), name, NULL,
-                                           AMPS_ACK_STATS),
-                     AMPS_OK);
+        void           *name = (void *)(uintptr_t)handlers[index];
+        const amps_sink sink = {.handler = name, .ack_types = AMPS_ACK_STATS};
+        CHECK_STATUS(witness_route(seen, handlers[index], &sink), AMPS_OK);
     }
     seen->wire = connect_pair();
     return seen;

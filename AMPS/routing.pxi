@@ -1,0 +1,186 @@
+# routing.pxi: whom the answers of one command go to, as the core is told.
+
+
+cdef class Routing:
+    """The route of one command: placed before it is sent, removed when it fails.
+
+    A handler, a CMessageHandler or a stream is told; or none, when only a failed write matters.
+    """
+
+    cdef object command_id, sub_id, query_id  # bytes; the last two None where there is none
+    cdef object on_message                    # a handler, or None
+    cdef MessageStream stream                 # a stream, or None
+    cdef Handler handler                      # what the core's route points at, when placed
+    cdef unsigned int ack_types               # those the application asked for
+    cdef amps_command verb
+    cdef bint many_groups, replaces
+
+    cdef int place(self, Listeners client) except -1:
+        """Adds the route. Raises `SubidInUseException` when another has one of its ids."""
+        cdef amps_sink sink
+        cdef amps_slice ids[AMPS_ROUTE_IDS_MAX]
+        cdef amps_status status
+        cdef size_t count = self.list_ids(ids)
+        self.make_sink(&sink)
+        status = amps_client_add_route(client.core, ids, count, &sink)
+        if status == AMPS_ID_IN_USE:
+            raise _exceptions.SubidInUseException(
+                f"sub_id {id_text(self.sub_id or self.query_id or self.command_id)!r} is in use on "
+                "this client: unsubscribe it first, or replace it with option 'replace'")
+        if status != AMPS_OK:
+            raise status_error(status, "placing a route")
+        if self.handler is not None and not self.replaces:
+            try:
+                client.hold(self.handler)
+            except BaseException:
+                self.remove(client)
+                raise
+        return 0
+
+    cdef size_t list_ids(self, amps_slice *ids) except 0:
+        cdef size_t count = 0
+        for id in (self.command_id, self.sub_id, self.query_id):
+            if id is not None:
+                ids[count] = amps_slice(PyBytes_AS_STRING(id), PyBytes_GET_SIZE(id))
+                count += 1
+        return count
+
+    cdef int make_sink(self, amps_sink *sink) except -1:
+        memset(sink, 0, sizeof(sink[0]))
+        sink.verb, sink.ack_types = self.verb, self.ack_types
+        sink.many_groups, sink.replaces = self.many_groups, self.replaces
+        if self.stream is not None:
+            self.stream.renew()
+            sink.stream = self.stream.core
+        elif self.on_message is not None:
+            self.handler = Handler.__new__(Handler)
+            self.handler.function = self.on_message
+            self.handler.id = self.sub_id or self.query_id or self.command_id
+            self.handler.is_query = self.sub_id is None and self.query_id is not None
+            sink.handler = <void *>self.handler
+        if isinstance(self.on_message, CMessageHandler):
+            sink.function = (<CMessageHandler>self.on_message).function
+            sink.user_data = (<CMessageHandler>self.on_message).user_data
+        return 0
+
+    cdef int accepted(self, Listeners client) except -1:
+        """The server has accepted the command: one that replaces has taken over by now."""
+        if self.replaces:
+            before = client.by_id.get(self.sub_id)
+            if before is not None:
+                client.let_go(before)
+            if self.handler is not None:
+                client.hold(self.handler)
+        return 0
+
+    cdef bint remove(self, Listeners client) except -1:
+        """Takes the route back, if it is there; another with the same ids stays."""
+        return self.command_id is not None \
+            and remove_route(client, AMPS_ID_OF_COMMAND, self.command_id)
+
+
+cdef bint remove_route(Listeners client, amps_id_kind kind, object id) except -1:
+    """Removes the route that has this id, with all its ids; says whether there was one."""
+    cdef amps_slice text
+    cdef void *handler = NULL
+    cdef object kept = borrow_text(id, &text)
+    cdef bint found = amps_client_remove_route(client.core, kind, text, &handler)
+    if handler is not NULL:
+        client.let_go(<Handler>handler)
+    return found
+
+
+cdef object id_text(object id):
+    """An id as a plain str."""
+    return id.decode("utf-8", "replace") if isinstance(id, bytes) else str.__str__(id)
+
+
+cdef object id_bytes(object id, object name="sub_id"):
+    """An id of a program's as bytes; None and '' are none."""
+    if id is None:
+        return None
+    if not isinstance(id, (str, bytes)):
+        raise TypeError(f"{name} must be str or bytes, not {type(id).__name__}")
+    return text_bytes(name, id) or None
+
+
+cdef frozenset REGEX_CHARACTERS = frozenset(b".*+?^$|()[]{}\\")
+
+
+cdef bint is_regex(object topic):
+    """May this topic of a query, as bytes, stand for several?"""
+    return topic is not None and not REGEX_CHARACTERS.isdisjoint(topic)
+
+
+cdef bint has_option(object options, object name) except -1:
+    """Is this one of the options, as bytes? Commas inside brackets belong to a value."""
+    if options is None or name not in options:
+        return False
+    depth, start = 0, 0
+    for at, byte in enumerate(options + b","):
+        depth += (byte == b"["[0]) - (byte == b"]"[0])
+        if byte == b","[0] and depth <= 0:
+            if options[start:at].strip() == name:
+                return True
+            start = at + 1
+    return False
+
+
+cdef class CMessageHandler:
+    """A message handler written in C, called without Python's lock and without a `Message`.
+
+    `function` is a function of a library loaded by `ctypes`, or its address as an int or
+    `c_void_p`; `user_data` is handed to it: None (NULL), str or bytes (as a text ended by a zero
+    byte, kept alive as long as the handler), an int or a `c_void_p`. The signature is that of
+    `amps_c_handler` in the header `amps_c_handler.h`, which comes with the source distribution; it
+    is not that of other AMPS clients. It may be given wherever a message handler is wanted.
+
+    >>> import ctypes
+    >>> calls = []
+    >>> signature = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)
+    >>> function = signature(lambda message, user_data: calls.append(user_data))
+    >>> handler = AMPS.CMessageHandler(function, "note")
+    >>> handler(AMPS.Message())
+    >>> calls
+    [b'note']
+    """
+
+    cdef amps_c_handler function
+    cdef void *user_data
+    cdef object kept
+    cdef object __weakref__
+
+    def __init__(self, function, user_data=None):
+        """Raises `TypeError` for what is no C function, `ValueError` for a null pointer."""
+        cdef size_t address = pointer_of(function, "function")
+        if address == 0:
+            raise ValueError("function is a null pointer")
+        if isinstance(user_data, (str, bytes)):
+            user_data = text_bytes("user_data", user_data)
+            self.user_data = <void *>PyBytes_AS_STRING(user_data)
+        else:
+            self.user_data = <void *><size_t>(0 if user_data is None
+                                              else pointer_of(user_data, "user_data"))
+        self.function = <amps_c_handler>address
+        self.kept = function, user_data
+
+    def __call__(self, message):
+        """Calls it with one message."""
+        if self.function is NULL or not isinstance(message, Message):
+            raise TypeError("a CMessageHandler is called with a Message")
+        cdef Message shown = message
+        with nogil:
+            amps_c_handler_call(self.function, self.user_data, &shown.view)
+
+
+cdef size_t pointer_of(object value, object name) except? 0:
+    """The address that a ctypes function, a c_void_p or an int stands for."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 0 <= value <= <size_t>-1:
+            raise ValueError(f"{name} is no address: {value}")
+        return value
+    import ctypes
+    if not isinstance(value, (ctypes.c_void_p, ctypes._CFuncPtr)):
+        raise TypeError(f"{name} must be a ctypes function, a c_void_p or an address, "
+                        f"not {type(value).__name__}")
+    return ctypes.cast(value, ctypes.c_void_p).value or 0
