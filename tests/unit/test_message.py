@@ -16,46 +16,26 @@ from AMPS.core import _as_sent
 
 from .headers import HEADERS
 
-COMMANDS = [
-    "Publish",
-    "Subscribe",
-    "Unsubscribe",
-    "SOW",
-    "Heartbeat",
-    "SOWDelete",
-    "DeltaPublish",
-    "Logon",
-    "SOWAndSubscribe",
-    "DeltaSubscribe",
-    "SOWAndDeltaSubscribe",
-    "StartTimer",
-    "StopTimer",
-    "GroupBegin",
-    "GroupEnd",
-    "OOF",
-    "Ack",
-    "Flush",
-]
-VERBS = [
-    "publish",
-    "subscribe",
-    "unsubscribe",
-    "sow",
-    "heartbeat",
-    "sow_delete",
-    "delta_publish",
-    "logon",
-    "sow_and_subscribe",
-    "delta_subscribe",
-    "sow_and_delta_subscribe",
-    "start_timer",
-    "stop_timer",
-    "group_begin",
-    "group_end",
-    "oof",
-    "ack",
-    "flush",
-]
+COMMANDS = {
+    "Publish": "publish",
+    "Subscribe": "subscribe",
+    "Unsubscribe": "unsubscribe",
+    "SOW": "sow",
+    "Heartbeat": "heartbeat",
+    "SOWDelete": "sow_delete",
+    "DeltaPublish": "delta_publish",
+    "Logon": "logon",
+    "SOWAndSubscribe": "sow_and_subscribe",
+    "DeltaSubscribe": "delta_subscribe",
+    "SOWAndDeltaSubscribe": "sow_and_delta_subscribe",
+    "StartTimer": "start_timer",
+    "StopTimer": "stop_timer",
+    "GroupBegin": "group_begin",
+    "GroupEnd": "group_end",
+    "OOF": "oof",
+    "Ack": "ack",
+    "Flush": "flush",
+}
 
 
 def filled():
@@ -247,7 +227,7 @@ def test_what_a_message_shows_is_short_and_holds_no_password():
 
 
 def test_the_commands_have_names_and_numbers():
-    for bit, (name, verb) in enumerate(zip(COMMANDS, VERBS)):
+    for bit, (name, verb) in enumerate(COMMANDS.items()):
         assert getattr(Message.Command, name) == verb
         assert getattr(Message.Command, f"{name}Enum") == 1 << bit
         assert Message().set_command(verb).get_command_enum() == 1 << bit
