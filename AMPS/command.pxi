@@ -274,13 +274,13 @@ cdef class Command:
     # ---- As an object ------------------------------------------------------------------------
 
     def __repr__(self):
-        cdef list parts = [self.verb or "without a verb"]
+        cdef list parts = [_exceptions.shown(self.verb or "without a verb")]
         for field, value in self.own.items():
             if field in NUMBER_FIELDS:
                 parts.append(f"{FIELD_NAMES[field]}={value.decode()}")
             else:
                 text = _exceptions.shown(value.decode("utf-8", "replace"))
-                parts.append(f"{FIELD_NAMES[field]}={text!r}")
+                parts.append(f"{FIELD_NAMES[field]}='{text}'")
         if self.ack_types != 0:
             parts.append(f"ack_type={ack_list(self.ack_types)!r}")
         if self.timeout_ms != 0:
@@ -302,7 +302,24 @@ def _command_from(cls, verb, data, timeout_ms, ack_types, last_sequence, named):
     command.reset(verb)
     command.set_data(data).set_timeout(timeout_ms).set_ack_type_enum(ack_types)
     command.last_sequence = last_sequence
-    for field, name in FIELD_NAMES.items():
-        if name in named:
-            command.put(<amps_field><int>field, named[name])
+    for name, value in named.items():
+        command.put(<amps_field><int>FIELD_OF_NAME[name], value)
     return command
+
+
+cdef enum:
+    TEST_HEADER_SIZE = 65536
+
+
+def _as_sent(thing):
+    """The header and the body of a `Command` or `Message` on the wire, for unit tests."""
+    cdef amps_header header
+    cdef Body body
+    cdef bytearray out = bytearray(TEST_HEADER_SIZE)
+    header.present = 0
+    if isinstance(thing, Command):
+        kept, body = (<Command>thing).fill(&header), (<Command>thing).body()
+    else:
+        kept, body = (<Message?>thing).fill(&header), (<Message>thing).body()
+    size = amps_header_prepare(&header, <char *>out, TEST_HEADER_SIZE)
+    return bytes(out[:size]), PyBytes_FromStringAndSize(body.bytes.at, body.bytes.size)

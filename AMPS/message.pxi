@@ -184,7 +184,6 @@ def _message_from(cls, named, data):
     """Makes a message again from what pickle kept of it."""
     cdef Message message = cls.__new__(cls)
     message.own = {}
-    for field, name in FIELD_NAMES.items():
-        if name in named:  # not `put`: a server may send what a program must not set
-            message.own[field] = bytes(named[name])
+    for name, value in named.items():  # not `put`: a server may send what a program must not set
+        message.own[FIELD_OF_NAME[name]] = bytes(value)
     return message.set_data(data) if data else message

@@ -34,6 +34,7 @@ cdef class MessageBytes:
     def __dealloc__(self):
         self.forget()
 
+    @cython.final
     cdef inline void forget(self) noexcept:
         if self.apart is not NULL:
             amps_block_free(self.apart)
@@ -44,6 +45,7 @@ cdef class MessageBytes:
 
     # ---- Taking what the server sent; nobody else may hold the object ------------------------
 
+    @cython.final
     cdef inline void lend(self, const amps_message *message) noexcept:
         """Shows a borrowed message; nothing is left of the one before. When somebody holds the
         object as the loan ends, `keep` must be called."""
@@ -53,6 +55,7 @@ cdef class MessageBytes:
             self.forget()
         self.view = message[0]
 
+    @cython.final
     cdef inline int copy_view(self, const amps_message *message) except -1:
         """Makes this a copy of a borrowed message; nothing is left of the one before."""
         if self.own is not None:
@@ -61,34 +64,41 @@ cdef class MessageBytes:
             self.forget()
         return self.copy_bytes(message)
 
+    @cython.final
     cdef inline void adopt(self, const amps_message *message, void *apart) noexcept:
         """Takes over a message together with the block of the core that it lies in."""
         self.lend(message)
         self.apart = apart
 
+    @cython.final
     cdef inline int keep(self) except -1:
         """Gives a lent message bytes of its own; what was set stays. Without memory it raises, and
         the message is still lent."""
         cdef amps_message lent = self.view
         return self.copy_bytes(&lent) if self.is_lent() else 0
 
+    @cython.final
     cdef inline bint is_small(self) noexcept:
         return self.apart is NULL and self.copied is NULL
 
+    @cython.final
     cdef inline bint is_lent(self) noexcept:
         return self.is_small() and self.view.header.at is not NULL \
             and self.view.header.at != <const char *>self.small
 
+    @cython.final
     cdef inline bint is_shared(self) noexcept:
         """Does anybody hold this object besides the one who asks?"""
         return self.is_held_elsewhere(1)
 
+    @cython.final
     cdef inline bint is_held_elsewhere(self, Py_ssize_t ours) noexcept:
         """Does anybody hold this object, weakly or not, besides `ours` references? A memoryview
         does."""
         cdef void **weak_references = <void **>(<char *><void *>self + _WEAK_REFERENCES_AT)
         return Py_REFCNT(self) > ours or weak_references[0] is not NULL
 
+    @cython.final
     cdef inline int copy_bytes(self, const amps_message *message) except -1:
         cdef size_t header = message.header.size
         cdef size_t record = message.record.size
@@ -115,6 +125,7 @@ cdef class MessageBytes:
 
     # ---- Fields --------------------------------------------------------------------------------
 
+    @cython.final
     cdef object text(self, amps_field field):
         cdef amps_slice value
         cdef c_bool escaped = False

@@ -45,7 +45,7 @@ def test_the_first_program_uses_a_server_that_is_there():
         ]
 
 
-@pytest.mark.parametrize("name", ["Client", "Message", "MessageStream"])
+@pytest.mark.parametrize("name", ["Client", "Command", "Message", "MessageStream"])
 def test_the_examples_in_docstrings_hold(name):
     with Sandbox() as server:
         namespace = {"AMPS": AMPS, "sandbox": server}
@@ -56,7 +56,7 @@ def test_the_examples_in_docstrings_hold(name):
     assert sum(result.failed for result in results) == 0
 
 
-@pytest.mark.parametrize("cls", [AMPS.Client, AMPS.Message, AMPS.MessageStream])
+@pytest.mark.parametrize("cls", [AMPS.Client, AMPS.Command, AMPS.Message, AMPS.MessageStream])
 def test_every_public_name_is_explained(cls):
     for name in dir(cls):
         if not name.startswith("_"):

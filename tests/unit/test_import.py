@@ -14,7 +14,16 @@ import pytest
 import AMPS
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("authenticators", "exceptions", "reasons", "uri", "version_info")
+PARTS = (
+    "authenticators",
+    "composite",
+    "exceptions",
+    "fix",
+    "options",
+    "reasons",
+    "uri",
+    "version_info",
+)
 
 # All that `import AMPS` may load beyond what an interpreter has at its start: importlib.machinery
 # (with what that loads in older Pythons), and what Cython's runtime registers.
@@ -71,7 +80,7 @@ def test_the_version_is_that_of_the_project():
 
 def test_the_flat_namespace_offers_each_name_once():
     assert not hasattr(AMPS, "__all__")
-    for part in ("authenticators", "exceptions", "version_info"):
+    for part in ("authenticators", "composite", "exceptions", "fix", "reasons", "version_info"):
         module = importlib.import_module(f"AMPS.{part}")
         for name, thing in vars(module).items():
             if inspect.isclass(thing) and thing.__module__ == module.__name__:

@@ -139,3 +139,23 @@ def test_a_hostile_value_makes_one_short_line():
     error = exception_for("bad filter", "sow", offending={"filter": "\n" * 1_000_000})
     assert len(str(error)) < 2_000
     assert str(error).isprintable()
+
+
+def test_the_reasons_have_names():
+    names = {name: text for name, text in vars(AMPS.Reason).items() if not name.startswith("_")}
+    assert names == {
+        "Duplicate": "duplicate",
+        "BadFilter": "bad filter",
+        "BadRegexTopic": "bad regex topic",
+        "SubscriptionAlreadyExists": "subscription already exists",
+        "Deleted": "deleted",
+        "Expired": "expired",
+        "Match": "match",
+        "InvalidTopic": "invalid topic",
+        "NameInUse": "name in use",
+        "AuthFailure": "auth failure",
+        "NotEntitled": "not entitled",
+        "AuthDisabled": "authentication disabled",
+        "SubidInUse": "subid in use",
+        "NoTopic": "no topic",
+    }
