@@ -66,7 +66,7 @@ class CompositeLocalType(_CompositeType):
         merged = []
         for index, (part, old, new) in enumerate(zip(self.parts, before, after)):
             with _Part(index):
-                merged.append(part.merge(old, new) if old and new else old or new)
+                merged.append(_merge_part(part, old, new))
         return _joined(merged, new_payload or old_payload)
 
     def changes(
@@ -119,15 +119,15 @@ class CompositeLocalType(_CompositeType):
 
 
 class CompositeGlobalType(_CompositeType):
-    """Parts whose fields are one set: a path that several parts have is an array."""
+    """Parts whose fields are one set: a path that has values in several parts is an array."""
 
     def fields(self, body: bytes) -> Fields:
         found: Fields = {}
         for _, fields in self._part_fields(body):
             for path, value in fields.items():
-                if path not in found:
+                if found.get(path) is None:
                     found[path] = value
-                else:
+                elif value is not None:
                     for one in value if isinstance(value, list) else [value]:
                         add_value(found, path, one)
         return found
@@ -163,6 +163,15 @@ class _Part:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if isinstance(error, InvalidBody):
             raise InvalidBody(f"part {self.index}: {error}") from error
+
+
+def _merge_part(part: BodyType, old: bytes, new: bytes) -> bytes:
+    if not new:
+        return old
+    if old:
+        return part.merge(old, new)
+    part.fields(new)  # only a body of its type becomes the stored one
+    return new
 
 
 def _part_changes(

@@ -148,7 +148,8 @@ def _changes(
             is_sent = bool(value)
         else:
             differs = present is None or not are_equal(present[1], value)
-            is_sent = differs or (with_keys and bool(below))
+            has_key = bool(below) and isinstance(value, list)  # somewhere in its elements
+            is_sent = differs or (with_keys and has_key)
         changed = changed or differs
         if is_sent:
             sent.append((key, value))

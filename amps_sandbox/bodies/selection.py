@@ -34,7 +34,7 @@ class Select:
         inner = text.strip()
         if inner.startswith("[") != inner.endswith("]"):
             raise ValueError(f"select list with one bracket: {text!r}")
-        items = inner.strip("[]").split(",")
+        items = (inner[1:-1] if inner.startswith("[") else inner).split(",")
         if len(items) > DIRECTIVES_MAX:
             raise ValueError(f"select list with over {DIRECTIVES_MAX} directives")
         directives: dict[str, bool] = {}
