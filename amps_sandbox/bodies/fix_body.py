@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from .base import BodyType, Fields, InvalidBody, Value, add_value, bounded, number_text
+from .base import BodyType, Fields, InvalidBody, Value, add_value, bounded, encoded, number_text
 from .selection import Select
 
 SEPARATOR = b"\x01"
@@ -62,7 +62,7 @@ class NvfixType(BodyType):
         """Also: a tag that differs is sent with all its values, compared as they are written."""
         before, after = self._values(old), self._values(new)
         changed = {tag for tag, values in after.items() if values != before.get(tag)}
-        key_tags = {key[1:].encode("latin-1") for key in keys}
+        key_tags = {tag for tag in after if "/" + tag.decode("latin-1") in keys}
         changed -= key_tags
         sent = changed | key_tags if with_keys else changed
         return _joined([part for part, tag, _ in self._parts(new) if tag in sent]), bool(changed)
@@ -81,7 +81,7 @@ class NvfixType(BodyType):
         """Also: a separator inside of a text becomes a `?`, for no value can hold one."""
         parts = []
         for path, value in values.items():
-            tag = path[1:].encode("latin-1")
+            tag = encoded(path[1:])
             if (
                 path[:1] != "/"
                 or b"=" in tag
@@ -142,7 +142,7 @@ def infer(text: bytes) -> Value:
 
 def _value_text(value: Value) -> bytes:
     if isinstance(value, str):
-        return value.encode("latin-1").replace(SEPARATOR, b"?")
+        return encoded(value).replace(SEPARATOR, b"?")
     return (number_text(value) or "").encode() if isinstance(value, (int, float)) else b""
 
 

@@ -15,6 +15,7 @@ from .base import (
     Value,
     add_value,
     bounded,
+    encoded,
     number_text,
 )
 from .json_text import DEPTH_MAX, Pairs, are_equal, members, parse, parse_raw, write
@@ -209,4 +210,4 @@ def _value_text(value: Value) -> str:
 
 def _text(text: str) -> str:
     """A string in quotes. Bytes that are no UTF-8 (a character cut in two) become U+FFFD."""
-    return json.dumps(text.encode("latin-1").decode("utf-8", "replace"), ensure_ascii=False)
+    return json.dumps(encoded(text).decode("utf-8", "replace"), ensure_ascii=False)
