@@ -23,7 +23,7 @@ Part = tuple[bytes, bytes, bytes]  # what stands between separators, its tag if 
 
 
 class NvfixType(BodyType):
-    """Fields whose tags are texts. A tag that comes again makes an array."""
+    """Fields whose tags are texts. A tag that comes again makes an array. No body is invalid."""
 
     has_fields = True
     merges = True
@@ -39,6 +39,7 @@ class NvfixType(BodyType):
         return found
 
     def merge(self, stored: bytes, update: bytes) -> bytes:
+        """Also: all values of a tag are replaced where its first one is; `tag=` changes nothing."""
         new: dict[bytes, list[bytes]] = {}
         for part, tag, value in self._parts(update):
             if tag and value:
@@ -82,13 +83,7 @@ class NvfixType(BodyType):
         parts = []
         for path, value in values.items():
             tag = encoded(path[1:])
-            if (
-                path[:1] != "/"
-                or b"=" in tag
-                or SEPARATOR in tag
-                or self._tag(tag) != tag
-                or not tag
-            ):
+            if self.fields(tag + b"=1") != {path: 1}:
                 raise InvalidBody(f"no path of a {self.name} field: {path[:40]!r}")
             several = value if isinstance(value, list) and value else [value]
             parts += [tag + b"=" + _value_text(one) for one in several]

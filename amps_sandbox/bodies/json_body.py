@@ -50,6 +50,7 @@ class JsonType(BodyType):
         return _flatten(pairs)
 
     def merge(self, stored: bytes, update: bytes) -> bytes:
+        """Also: null, "", [] and {} change nothing; an object that is new comes as it is."""
         merged = _merge(parse_raw(stored), parse_raw(update))
         return write(merged).encode("latin-1")
 

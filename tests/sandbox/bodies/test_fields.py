@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from amps_sandbox.bodies import InvalidBody, body_type
+from amps_sandbox.bodies import InvalidBody, Select, body_type
 from amps_sandbox.bodies.json_text import DEPTH_MAX, NUMBER_BYTES_MAX
 
 from .helpers import ALL, FIX, GLOBAL, JSON, LOCAL, NVFIX, composite, latin, soh
@@ -60,7 +60,11 @@ def test_json(body, fields):
         ("0." + "3" * (NUMBER_BYTES_MAX - 2), 1 / 3),
     ],
 )
-@pytest.mark.parametrize("around", ['{"a":%s}', '{"a":%s,"b":[{}]}', '{"a":%s,"b":{"c":""}}'])
+@pytest.mark.parametrize(
+    "around",
+    ['{"a":%s}', '{"a":%s,"b":[{}]}', '{"a":%s,"b":"' + "long" * 500 + '"}'],
+    ids=["alone", "beside an array", "in a long body"],
+)
 def test_json_numbers(number, value, around):
     found = JSON.fields((around % number).encode())["/a"]
     assert found == value and type(found) is type(value)
@@ -135,6 +139,13 @@ def test_the_depth_limit_counts_nesting_not_brackets():
     most = DEPTH_MAX - 1
     deepest = b'{"a":' + b"[" * most + b'"[\\"["' + b"]" * most + b"}"
     assert JSON.fields(deepest) == {"/a": ['["[']}
+    for kept in (
+        JSON.merge(deepest, b'{"b":1}'),
+        JSON.merge(b'{"b":1}', deepest),
+        JSON.changes(deepest, deepest.replace(b'\\"', b"x"), ["/a"], True)[0],
+        JSON.select(deepest, Select.parse("-/a/b")),
+    ):
+        assert JSON.fields(kept)["/a"] in (['["['], ["[x["])
     many = b'{"a":[' + b",".join([b'{"b":"}"}'] * 1000) + b"]}"
     assert JSON.fields(many) == {"/a/b": ["}"] * 1000}
 

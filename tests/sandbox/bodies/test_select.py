@@ -47,6 +47,8 @@ def test_the_most_specific_directive_decides(text, kept, dropped):
         ("[-/a", "'[-/a'"),
         ("-/a]", "'-/a]'"),
         ("[[-/a]]", "'[-/a]'"),
+        ("[-/" + "a" * 5000, "with one bracket: '[-/aaa"),
+        ("x" * 500, "'" + "x" * 40 + "'"),
         ("-/" + "a" * PATH_BYTES_MAX, "over 512 bytes: '-/aaa"),
         ("," * (DIRECTIVES_MAX + 1), "over 1000 directives"),
         ("x" * (SELECT_BYTES_MAX + 1), "over 65536 bytes"),
