@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from amps_sandbox.bodies import InvalidBody, Select, body_type
+from amps_sandbox.bodies.json_body import OBJECT_PATH_BYTES_MAX
 from amps_sandbox.bodies.json_text import DEPTH_MAX, NUMBER_BYTES_MAX
 
 from .helpers import ALL, FIX, GLOBAL, JSON, LOCAL, NVFIX, composite, latin, soh
@@ -76,6 +77,7 @@ def test_json_numbers(number, value, around):
         ("é€😀", "é€😀"),
         (r"\u00e9\u20AC\ud83d\uDE00", "é€😀"),
         (r"é\u00e9\\u00e9\\\u00e9", "éé\\u00e9\\é"),
+        (r"\u007f\u0080\u07ff\u0800\uffff", "\x7f\x80\u07ff\u0800\uffff"),
         (r"\"\\\/\b\f\n\r\t\u0041\u0000", '"\\/\b\f\n\r\tA\0'),
         (r"a\ud800b\udc00\ud83d\u0041", "a?b??A"),
     ],
@@ -148,6 +150,11 @@ def test_the_depth_limit_counts_nesting_not_brackets():
         assert JSON.fields(kept)["/a"] in (['["['], ["[x["])
     many = b'{"a":[' + b",".join([b'{"b":"}"}'] * 1000) + b"]}"
     assert JSON.fields(many) == {"/a/b": ["}"] * 1000}
+
+
+def test_an_object_may_have_a_long_path():
+    longest = "k" * (OBJECT_PATH_BYTES_MAX - 1)
+    assert JSON.fields(f'{{"{longest}":{{"a":1}}}}'.encode()) == {f"/{longest}/a": 1}
 
 
 def test_a_body_is_refused_near_the_recursion_limit_too():

@@ -61,6 +61,12 @@ def test_a_bad_list_is_refused_by_name(text, complaint):
     assert len(str(raised.value)) < 200
 
 
+def test_a_list_at_its_limits_is_accepted():
+    most = ["-/" + "a" * (PATH_BYTES_MAX - 1), *[f"-/{n}" for n in range(DIRECTIVES_MAX - 1)]]
+    assert not Select.parse(",".join(most)).keeps("/998/x")
+    assert Select.parse("-/a".ljust(SELECT_BYTES_MAX)).keeps("/b")
+
+
 @pytest.mark.timeout(10)
 def test_long_paths_and_long_lists_take_no_time():
     longest = "/a" * (PATH_BYTES_MAX // 2)
