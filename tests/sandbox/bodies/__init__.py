@@ -1,0 +1,1 @@
+"""Tests of the message types, on their own."""
