@@ -66,8 +66,8 @@ cdef class Raw(Subscribing):
     def add_message_handler(self, command_id, message_handler, acks, is_subscribe):
         """Has `message_handler` called, on the receive thread, with each message that carries this
         id as its command, subscription or query id, and with its acks of the types in `acks`, a
-    # ---- Timers -----------------------------------------------------------------------------------
-        it is the id of a subscription, makes no difference."""
+        comma-separated list. What was there for the id before is told no more. `is_subscribe`,
+        whether it is the id of a subscription, makes no difference."""
         cdef Routing routing = Routing.__new__(Routing)
         self.check_usable("add_message_handler", True)
         checked_handler(message_handler)
