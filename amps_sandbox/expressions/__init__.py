@@ -1,0 +1,30 @@
+"""The expression language of filters, orders and projections.
+
+>>> open_orders = parse_filter("/px > 10 AND /state = 'open'")
+>>> open_orders.matches(Scope({"/px": 12.5, "/state": "open"}))
+True
+>>> open_orders.matches(Scope({"/px": 12.5}))
+False
+>>> parse_filter("/px > ")
+Traceback (most recent call last):
+...
+amps_sandbox.expressions.errors.BadExpression: expected a value, found the end, at character 7
+"""
+
+from __future__ import annotations
+
+from .errors import BadExpression, BadPattern
+from .filters import Filter, parse_filter
+from .patterns import Pattern, Watch, compile_pattern
+from .scope import Scope
+
+__all__ = [
+    "BadExpression",
+    "BadPattern",
+    "Filter",
+    "Pattern",
+    "Scope",
+    "Watch",
+    "compile_pattern",
+    "parse_filter",
+]
