@@ -43,6 +43,18 @@ def number_text(number: int | float) -> str | None:
     return repr(number) if math.isfinite(number) else None
 
 
+def add_value(found: Fields, path: str, value: Value) -> None:
+    """Adds one more value at a path: what comes after the first makes an array."""
+    if path not in found:
+        found[path] = value
+        return
+    present = found[path]
+    if isinstance(present, list):
+        present.append(value)
+    else:
+        found[path] = [present, value]
+
+
 class BodyType:
     """One message type. This one is opaque: no fields, a delta is a plain publish."""
 

@@ -7,9 +7,10 @@ stored body, and in an update it is ignored (else each delta would make the reco
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
-from .base import BodyType, Fields, Value, bounded
+from .base import BodyType, Fields, InvalidBody, Value, add_value, bounded, number_text
+from .selection import Select
 
 SEPARATOR = b"\x01"
 INTEGER_DIGITS_MAX = 400  # of an integer; longer ones are read as floats, thus infinite
@@ -34,14 +35,7 @@ class NvfixType(BodyType):
             tag = self._tag(tag)
             if not equals or not tag:
                 continue
-            path = "/" + tag.decode("latin-1")
-            value = infer(text)
-            if path not in found:
-                found[path] = value
-            elif isinstance(found[path], list):
-                found[path].append(value)
-            else:
-                found[path] = [found[path], value]
+            add_value(found, "/" + tag.decode("latin-1"), infer(text))
         return found
 
     def merge(self, stored: bytes, update: bytes) -> bytes:
@@ -61,6 +55,51 @@ class NvfixType(BodyType):
             if tag not in seen:
                 merged += parts
         return _joined(merged)
+
+    def changes(
+        self, old: bytes, new: bytes, keys: Collection[str], with_keys: bool
+    ) -> tuple[bytes, bool]:
+        """Also: a tag that differs is sent with all its values, compared as they are written."""
+        before, after = self._values(old), self._values(new)
+        changed = {tag for tag, values in after.items() if values != before.get(tag)}
+        key_tags = {key[1:].encode("latin-1") for key in keys}
+        changed -= key_tags
+        sent = changed | key_tags if with_keys else changed
+        return _joined([part for part, tag, _ in self._parts(new) if tag in sent]), bool(changed)
+
+    def select(self, body: bytes, select: Select) -> bytes:
+        """Also: a part that is no field is kept if fields that are not named are."""
+        return _joined(
+            [
+                part
+                for part, tag, _ in self._parts(body)
+                if select.keeps("/" + tag.decode("latin-1") if tag else "")
+            ]
+        )
+
+    def compose(self, values: Mapping[str, Value]) -> bytes:
+        """Also: a separator inside of a text becomes a `?`, for no value can hold one."""
+        parts = []
+        for path, value in values.items():
+            tag = path[1:].encode("latin-1")
+            if (
+                path[:1] != "/"
+                or b"=" in tag
+                or SEPARATOR in tag
+                or self._tag(tag) != tag
+                or not tag
+            ):
+                raise InvalidBody(f"no path of a {self.name} field: {path[:40]!r}")
+            several = value if isinstance(value, list) and value else [value]
+            parts += [tag + b"=" + _value_text(one) for one in several]
+        return _joined(parts)
+
+    def _values(self, body: bytes) -> dict[bytes, list[bytes]]:
+        found: dict[bytes, list[bytes]] = {}
+        for _, tag, value in self._parts(body):
+            if tag:
+                found.setdefault(tag, []).append(value)
+        return found
 
     def _parts(self, body: bytes) -> Iterator[Part]:
         for part in body.split(SEPARATOR):
@@ -99,6 +138,12 @@ def infer(text: bytes) -> Value:
     if _FLOAT.fullmatch(text):
         return float(text)
     return text.decode("latin-1")
+
+
+def _value_text(value: Value) -> bytes:
+    if isinstance(value, str):
+        return value.encode("latin-1").replace(SEPARATOR, b"?")
+    return (number_text(value) or "").encode() if isinstance(value, (int, float)) else b""
 
 
 def _joined(parts: list[bytes]) -> bytes:

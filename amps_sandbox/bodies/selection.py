@@ -4,6 +4,7 @@ from __future__ import annotations
 
 SELECT_BYTES_MAX = 64 * 1024
 DIRECTIVES_MAX = 1000
+PATH_BYTES_MAX = 512  # of one directive; a field's path may be longer
 
 
 class Select:
@@ -16,12 +17,14 @@ class Select:
     (True, False)
     """
 
-    __slots__ = ("_keeps", "_parents")
+    __slots__ = ("_keeps", "_parents", "_longest", "_below")
 
     def __init__(self, directives: dict[str, bool]):
         """`directives` are paths without a final slash, each with whether it is kept."""
         self._keeps = directives
         self._parents = {parent for path in directives for parent in _parents(path)}
+        self._longest = max(map(len, directives), default=0)
+        self._below: dict[str, Select] = {}
 
     @classmethod
     def parse(cls, text: str) -> Select:
@@ -31,7 +34,7 @@ class Select:
         inner = text.strip()
         if inner.startswith("[") != inner.endswith("]"):
             raise ValueError(f"select list with one bracket: {text!r}")
-        items = inner.strip("[]").split(",")
+        items = (inner[1:-1] if inner.startswith("[") else inner).split(",")
         if len(items) > DIRECTIVES_MAX:
             raise ValueError(f"select list with over {DIRECTIVES_MAX} directives")
         directives: dict[str, bool] = {}
@@ -42,6 +45,8 @@ class Select:
 
     def keeps(self, path: str) -> bool:
         """Whether the field at a path is kept, as far as its own path and its parents' say."""
+        if len(path) > self._longest:
+            path = path[: max(path.rfind("/", 0, self._longest + 1), 0)]
         while path not in self._keeps:
             if not path:
                 return True
@@ -53,13 +58,20 @@ class Select:
         return path in self._parents
 
     def below(self, path: str) -> Select:
-        """The same directives as they read inside of what lies at a path."""
-        inner = {
-            name[len(path) :]: keeps
-            for name, keeps in self._keeps.items()
-            if name.startswith(path + "/")
-        }
-        return Select({"": self.keeps(path), **inner})
+        """The same directives as they read inside of what lies at a path. Remembered: ask for few.
+
+        >>> Select.parse("[-/,+/0/id]").below("/0").keeps("/id")
+        True
+        """
+        found = self._below.get(path)
+        if found is None:
+            inner = {
+                name[len(path) :]: keeps
+                for name, keeps in self._keeps.items()
+                if name.startswith(path + "/")
+            }
+            found = self._below[path] = Select({"": self.keeps(path), **inner})
+        return found
 
 
 def _directive(item: str) -> tuple[str, bool]:
@@ -70,6 +82,8 @@ def _directive(item: str) -> tuple[str, bool]:
         return "", sign == "+"
     if not path.startswith("/") or "" in path[1:].split("/"):
         raise ValueError(f"select directive {item!r} has a path that is no /name or /name/name")
+    if len(path) > PATH_BYTES_MAX:
+        raise ValueError(f"select directive over {PATH_BYTES_MAX} bytes: {item[:40]!r}...")
     return path, sign == "+"
 
 
