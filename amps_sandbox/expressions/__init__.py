@@ -15,16 +15,22 @@ from __future__ import annotations
 
 from .errors import BadExpression, BadPattern
 from .filters import Filter, parse_filter
+from .orders import Order, parse_order
 from .patterns import Pattern, Watch, compile_pattern
+from .projections import Projection, parse_projection
 from .scope import Scope
 
 __all__ = [
     "BadExpression",
     "BadPattern",
     "Filter",
+    "Order",
     "Pattern",
+    "Projection",
     "Scope",
     "Watch",
     "compile_pattern",
     "parse_filter",
+    "parse_order",
+    "parse_projection",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, NamedTuple
 
+from .aggregates import AGGREGATES
+from .dates import DATES, NOW
 from .limits import LIST_ITEMS_MAX as MANY
 from .lists import LISTS
 from .messages import ASKING, CHOOSING
@@ -29,11 +31,13 @@ class Function(NamedTuple):
 
 
 FUNCTIONS: dict[str, Function] = {
-    **{name: Function(*entry) for name, entry in {**TEXTS, **NUMBERS}.items()},
+    **{name: Function(*entry) for name, entry in {**TEXTS, **NUMBERS, **DATES}.items()},
     **{name: Function(1, MANY, run) for name, run in {**MANY_TEXTS, **MANY_NUMBERS}.items()},
     **{name: Function(*entry, ARRAYS) for name, entry in LISTS.items()},
     **{name: Function(*entry, LAZY) for name, entry in CHOOSING.items()},
     **{name: Function(*entry, PATTERN) for name, entry in PATTERNS.items()},
     **{name: Function(0, 0, run, MESSAGE) for name, run in ASKING.items()},
+    **{name: Function(0, 0, run, MESSAGE, False) for name, run in NOW.items()},
+    **{name: Function(*entry, AGGREGATE) for name, entry in AGGREGATES.items()},
 }
 PATTERN_ARGUMENT = dict.fromkeys(PATTERNS, 1)  # which argument is a pattern

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Callable, NamedTuple
 
 from . import comparing, tree
 from .catalogue import AGGREGATE, ARRAYS, FUNCTIONS, LAZY, MESSAGE, PATTERN, Function
-from .errors import BadExpression, BadPattern, bad
+from .errors import BadPattern, bad
 from .patterns import Pattern, Watch, compile_pattern, literal_pattern
 from .scope import Scope
 from .values import calculate, first, fit, is_nan, number_of, truth
@@ -32,8 +33,8 @@ class Compiler:
         self.qualifiers: set[tuple[str | None, str]] = set()
         self.is_deterministic = True
         self.has_patterns = False
-        self.aggregates: list[tuple[Any, Run]] = []  # (what gathers, what it is given)
-        self._may_aggregate = with_aggregates
+        self.aggregates: list[tuple[Any, Run]] = []  # (makes what gathers, what it is given)
+        self._with_aggregates = self._may_aggregate = with_aggregates
 
     def value(self, node: Any) -> Run:
         return self._part(node).run
@@ -230,10 +231,23 @@ class Compiler:
             raise BadPattern(f"{error}, at character {position + 1}") from error
 
     def _aggregate(self, node: tree.Call, function: Function) -> Part:
+        """Its place among the results; what it gathers is worked out for each record before."""
         if not self._may_aggregate:
-            where = "inside another aggregate" if self.aggregates is not None else "in a filter"
-            raise bad(f"{node.name} may not stand {where}", node.position)
-        raise BadExpression("not yet")
+            where = "in another aggregate" if self._with_aggregates else "outside a projection"
+            raise bad(f"{node.name} may not stand {where},", node.position)
+        was_deterministic, self.is_deterministic = self.is_deterministic, True
+        self._may_aggregate = False
+        run, *options = map(self._part, node.arguments)
+        self._may_aggregate = True
+        if not self.is_deterministic:
+            raise bad(f"{node.name} of what changes with time", node.position)
+        self.is_deterministic = was_deterministic
+        if not all(option.is_constant for option in options):
+            raise bad(f"{node.name} needs a constant separator", node.position)
+        index = len(self.aggregates)
+        make = partial(function.run, *[option.run(_EMPTY) for option in options])
+        self.aggregates.append((make, run.run))
+        return Part(lambda scope: scope.aggregates[index])
 
 
 _KINDS: dict[type, Callable[[Any, Any], Part]] = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .values import add, elements, fit, least_and_greatest, number_of, text_of, text_or_null
+from .limits import TEXT_BYTES_MAX
+from .values import add, elements, fit, least_and_greatest, number_of, text_of
 
 
 def _count(array: Any) -> int:
@@ -30,9 +31,8 @@ def _sum(array: Any) -> Any:
 def _to_string(array: Any, separator: Any) -> str | None:
     texts = [text_of(value) or "" for value in elements(array)]
     between = text_of(separator) or ""
-    if len(between) * len(texts) > 2**30:  # would not fit anyway; do not even build it
-        return None
-    return text_or_null(between.join(texts))
+    size = sum(map(len, texts)) + len(between) * len(texts)
+    return between.join(texts) or None if size <= TEXT_BYTES_MAX else None
 
 
 LISTS = {

@@ -16,12 +16,12 @@ from typing import Any, Callable, Optional
 from .errors import BadPattern
 from .limits import (
     PATTERN_BYTES_MAX,
-    PATTERN_GROUPS_MAX,
     PATTERN_SECONDS_MAX,
     PATTERNS_CACHED_MAX,
     TEXT_BYTES_MAX,
 )
 from .pattern_cost import safe_subject_bytes
+from .pattern_text import portable
 
 try:
     import regex
@@ -31,8 +31,6 @@ except ImportError:
 Tell = Optional[Callable[[str], None]]
 
 _SPECIAL = re.compile(r"[.*+?^$|()\[\]{}\\]")
-_LEADING_FLAGS = re.compile(r"(?:\(\?[imsx]+\))*")
-_ITEM = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?(?P<flags>[a-zA-Z]+)\)|.", re.DOTALL)
 _REFERENCE = re.compile(r"\\([0-9])")
 
 
@@ -195,8 +193,7 @@ def literal_pattern(text: str) -> Pattern:
 def _compile(text: str, library: Any) -> Pattern:
     if not _SPECIAL.search(text):
         return _Literal(text)
-    text = text.replace("(?A)", r"\A")
-    _refuse_constructs(text)
+    text = portable(text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "possible nested set": it means what PCRE means
         try:
@@ -210,15 +207,3 @@ def _compile(text: str, library: Any) -> Pattern:
                 raise
             raise BadPattern(f"pattern {text[:80]!r}: {error}") from error
         return _Measured(text, compiled, safe_subject_bytes(text))
-
-
-def _refuse_constructs(text: str) -> None:
-    """Flags count for the whole pattern, so they stand first; groups nest only so deep."""
-    start = _LEADING_FLAGS.match(text).end()
-    depth = 0
-    for item in _ITEM.finditer(text, start):
-        if item["flags"]:
-            raise BadPattern(f"pattern {text[:80]!r}: flags {item.group()} only at its start")
-        depth += {"(": 1, ")": -1}.get(item.group(), 0)
-        if depth > PATTERN_GROUPS_MAX:
-            raise BadPattern(f"pattern {text[:80]!r}: groups over {PATTERN_GROUPS_MAX} deep")
