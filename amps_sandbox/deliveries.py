@@ -14,13 +14,14 @@ from .wire import LENGTH, member
 class Source(NamedTuple):
     """Where changes come from: a topic, the type of its bodies, and the paths of its keys.
 
-    `log` is told what a filter gave up.
+    `log` is told what a filter gave up; without `keeps_records` messages have no old ones.
     """
 
     topic: bytes
     type: BodyType
     log: Callable[[str], None]
     key_paths: tuple[str, ...] = ()
+    keeps_records: bool = False
 
     def scope(self, record: Record, now_ns: int) -> Scope:
         """What a filter may ask about a record."""

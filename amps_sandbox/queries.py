@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from .acks import Refused
+from .aggregation import Aggregation
 from .clock import timestamp
 from .deliveries import Source
 from .requests import Request
@@ -16,6 +17,7 @@ from .wire import LENGTH, encode, member
 
 if TYPE_CHECKING:
     from .peer import Peer
+    from .shaping import Shape
     from .topics import Topics
 
 QUERY_SECONDS_MAX = 10.0  # how long one query may hold everybody else up
@@ -66,20 +68,37 @@ def matching(
     return found, len(records) - hidden
 
 
-def find(topics: Topics, peer: Peer, request: Request, is_limited: bool = True) -> list[Found]:
-    """All that matches, cut to what is asked for: `skip_n` and `top_n` count over all topics."""
+def find(
+    topics: Topics,
+    peer: Peer,
+    request: Request,
+    *,
+    shape: Shape | None = None,
+    is_limited: bool = True,
+) -> list[Found]:
+    """All that matches, cut to what is asked for: `skip_n` and `top_n` count over all topics.
+
+    A `shape` is filled with it and decides what is seen. Raises Refused.
+    """
     found = []
+    now_ns = topics.clock.time_ns()
     skip, left = (request.skip_n or 0, request.top_n) if is_limited else (0, None)
     for store, gate in stores_of(topics, peer, request):
         source = topics.source(store.topic)
-        now_ns = topics.clock.time_ns()
         records, examined = matching(source, store.chosen(request.sow_keys), gate, now_ns)
+        if shape is None and request.projection is not None:
+            aggregation = Aggregation(request.projection, source, store.topic)
+            source, records = aggregation.made, aggregation.fill(records, now_ns)
         matches = len(records)
-        ordered(records, request)
-        chosen = records[skip:] if left is None else records[skip : skip + left]
-        skip = max(skip - matches, 0)
-        left = None if left is None else left - len(chosen)
-        found.append(Found(source, chosen, examined, matches))
+        if shape is not None:
+            records, matches = shape.fill(records, now_ns)
+            source = shape.made(source)
+        if shape is None or not shape.is_paginated:
+            ordered(records, request)
+            records = records[skip:] if left is None else records[skip : skip + left]
+            skip = max(skip - matches, 0)
+            left = None if left is None else left - len(records)
+        found.append(Found(source, records, examined, matches))
     return found
 
 

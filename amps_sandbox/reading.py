@@ -8,6 +8,7 @@ from . import queries
 from .acks import Acks, Refused, query_id_of
 from .queries import Found
 from .requests import Request
+from .shaping import shape_of
 from .sow import Change
 from .subscriptions import Subscription
 from .trace import text
@@ -46,11 +47,16 @@ def sow_and_subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
     request = Request(frame.header)
     query_id = query_id_of(frame.header)
     subscription = _subscription(peer, frame.header, request, query_id)
-    found = queries.find(peer.topics, peer, request)
+    found = queries.find(peer.topics, peer, request, shape=subscription.shape)
     before = peer.subscriptions.get(subscription.sub_id)
     left: list[Found] = []
+    if subscription.shape is not None:
+        for one in found:
+            subscription.shape.know(one.source, one.records)
     if before is not None and before.query_id is not None:
-        found, left = _difference(peer, before, request, found)
+        has = _visible(peer, subscription)
+        had = _visible(peer, before)
+        found, left = _without(found, had), _without(had, has)
     _add(peer, subscription)
     acks.send("processed")
     _send(peer, frame.header, acks, request, found)
@@ -76,9 +82,22 @@ def _subscription(
             raise Refused("too many subscriptions")
     elif not request.has("replace"):
         raise Refused("subid in use" if header.get("sub_id") else "subscription already exists")
+    else:
+        _refuse_other_shape(peer.subscriptions[sub_id].request, request)
     if request.has("oof"):
         request.refuse_chance()
-    return Subscription(peer, sub_id, request, query_id)
+    subscription = Subscription(peer, sub_id, request, query_id)
+    subscription.shape = shape_of(subscription, peer.topics)
+    return subscription
+
+
+def _refuse_other_shape(before: Request, request: Request) -> None:
+    """Of a projected subscription only the page may be changed, of a page its place and size."""
+    if before.is_paginated and not (request.is_paginated and request.topic == before.topic):
+        raise Refused("invalid options", "a page must stay one, of the same topic")
+    kept = [(one.projected_by, one.projection and one.topic) for one in (before, request)]
+    if kept[0] != kept[1]:
+        raise Refused("invalid options", "a projection cannot be replaced")
 
 
 def _refuse_unreadable(peer: Peer, request: Request) -> None:
@@ -109,13 +128,13 @@ def _send(peer: Peer, header: Header, acks: Acks, request: Request, found: list[
     acks.send("stats", **counts)
 
 
-def _difference(
-    peer: Peer, before: Subscription, request: Request, found: list[Found]
-) -> tuple[list[Found], list[Found]]:
-    """What a replacement newly finds, and what its client had in view but has no more."""
-    had = queries.find(peer.topics, peer, before.request, is_limited=False)
-    has = queries.find(peer.topics, peer, request, is_limited=False)
-    return _without(found, had), _without(had, has)
+def _visible(peer: Peer, subscription: Subscription) -> list[Found]:
+    """All that the client of a subscription may know of."""
+    seen = subscription.shape and subscription.shape.visible()
+    if seen is None:
+        return queries.find(peer.topics, peer, subscription.request, is_limited=False)
+    source = subscription.shape.made(peer.topics.source(subscription.topic))
+    return [Found(source, seen, len(seen), len(seen))]
 
 
 def _without(found: list[Found], others: list[Found]) -> list[Found]:

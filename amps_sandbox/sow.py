@@ -122,7 +122,7 @@ class Store:
         assert record.key is not None
         old = self.records.get(record.key)
         self.records[record.key] = record
-        if record.lifetime_s is not None:
+        if record.lifetime_s is not None and not self.is_derived:
             self._await(record)
         return old
 
@@ -187,6 +187,6 @@ def _key_text(value: Any) -> bytes:
         return b""
     if isinstance(value, str):
         return value.encode("latin-1", "replace")
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return b",".join(map(_key_text, value))
     return str(value).encode()

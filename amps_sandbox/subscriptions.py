@@ -12,6 +12,7 @@ from .sow import Change
 
 if TYPE_CHECKING:
     from .peer import Peer
+    from .shaping import Shape
 
 
 class Gate(NamedTuple):
@@ -49,7 +50,7 @@ class Subscription:
 
     __slots__ = (
         *("peer", "sub_id", "query_id", "request", "is_delta", "wants_oof", "has_key"),
-        *("has_stamp", "no_empties", "with_keys"),
+        *("has_stamp", "no_empties", "with_keys", "shape"),
     )
 
     def __init__(self, peer: Peer, sub_id: bytes, request: Request, query_id: bytes | None = None):
@@ -63,6 +64,7 @@ class Subscription:
         self.has_stamp = request.has("timestamp")
         self.no_empties = request.has("no_empties")
         self.with_keys = not self.no_empties or request.has("send_keys")
+        self.shape: Shape | None = None  # what it sends through, if messages do not go as they come
 
     @property
     def topic(self) -> bytes:
@@ -70,9 +72,13 @@ class Subscription:
 
     def is_plain(self, has_records: bool) -> bool:
         """Whether it takes each publish as it comes."""
-        if self.request.select is not None or not self.has_key:
+        if self.request.select is not None or self.shape is not None or not self.has_key:
             return False
         return not (has_records and (self.is_delta or self.wants_oof))
+
+    @property
+    def sees_departures(self) -> bool:
+        return self.wants_oof or (self.shape is not None and self.shape.needs_departures)
 
     def focus(self, news: News, gate: Gate) -> Change | None:
         """The change as this subscription sees it: a record may enter its view, or leave it."""
@@ -80,10 +86,10 @@ class Subscription:
         if change.new is not None:
             may_read = gate.readable is None or gate.may_read(news.scope(True))
             if may_read and (gate.is_open or gate.wants(news.scope(True))):
-                if not self.wants_oof or change.old is None or self._had(news, gate):
+                if not self.sees_departures or change.old is None or self._had(news, gate):
                     return change
                 return Change(None, change.new)
-        if not self.wants_oof or change.old is None or not self._had(news, gate):
+        if not self.sees_departures or change.old is None or not self._had(news, gate):
             return None
         if change.new is None:
             return change

@@ -16,6 +16,7 @@ from .subscriptions import Gate, Subscription
 from .wire import LENGTH, member
 
 if TYPE_CHECKING:
+    from .derived import Derived
     from .peer import Peer
 
 ROUTES_MAX = 10_000  # topics whose subscribers are remembered between publishes
@@ -64,32 +65,52 @@ class Topics:
     ):
         self.type = body_type
         self.clock = clock
-        self.stores = {store.topic: store for store in stores}
+        self.stores: dict[bytes, Store] = {}
         self._entitlements = entitlements
         self._log = log
+        self._derived: dict[bytes, list[Derived]] = {}
         self._subscriptions: dict[tuple[Peer, bytes], Subscription] = {}
         self._routes: dict[bytes, _Routes] = {}
-        for store in self.stores.values():
-            store.expired = lambda record, store=store: self._expire(store, record)
+        for store in stores:
+            self.add_store(store)
+
+    def add_store(self, store: Store) -> None:
+        self.stores[store.topic] = store
+        store.expired = lambda record: self.delete(store, record, b"expired")
 
     def wake(self) -> None:
         """The clock runs, perhaps again: what should have expired meanwhile, does so now."""
         for store in self.stores.values():
             store.watch_expiry()
+        for followers in self._derived.values():
+            for derived in followers:
+                derived.wake()
+
+    def follow(self, topic: bytes, derived: Derived) -> None:
+        """From now on it is told of each change of the topic; views come before conflated ones."""
+        self._derived.setdefault(topic, []).append(derived)
 
     def add(self, subscription: Subscription) -> None:
         """Adds it, or replaces the peer's subscription of the same id, from the next message on."""
-        self._subscriptions[subscription.peer, subscription.sub_id] = subscription
+        key = subscription.peer, subscription.sub_id
+        before = self._subscriptions.get(key)
+        if before is not None and before.shape is not None:
+            before.shape.flush()
+        self._subscriptions[key] = subscription
         self._routes.clear()
 
     def remove(self, subscriptions: Iterable[Subscription]) -> None:
         for subscription in subscriptions:
             del self._subscriptions[subscription.peer, subscription.sub_id]
+            if subscription.shape is not None:
+                subscription.shape.stop()
         self._routes.clear()
 
     def source(self, topic: bytes) -> Source:
         store = self.stores.get(topic)
-        return Source(topic, self.type, self._log, store.key_paths if store else ())
+        if store is None:
+            return Source(topic, self.type, self._log)
+        return Source(topic, self.type, self._log, store.key_paths, True)
 
     def gate(self, peer: Peer, request: Request, topic: bytes) -> Gate | None:
         """What this request may see of a topic; None if nothing."""
@@ -105,7 +126,7 @@ class Topics:
             user=user,
         )
 
-    # What happens to records, each time in this order: the store, then the subscribers
+    # What happens to records, in this order: the store, subscribers, views, conflated topics
 
     def publish(self, store: Store, message: Publication) -> bool:
         """Stores a message and hands it on. Says whether it made a new record. Raises Refused."""
@@ -117,13 +138,13 @@ class Topics:
         except InvalidBody as error:
             raise Refused("invalid message", error) from error
         old = store.put(record)
-        self._spread(store.topic, Change(old, record), now, message.user_id)
+        self.spread(store, Change(old, record), now, message.user_id)
         return old is None
 
     def delete(self, store: Store, record: Record, cause: bytes = b"deleted") -> None:
         assert record.key is not None
         store.remove(record.key)
-        self._spread(store.topic, Change(record, None, cause), self.clock.time_ns())
+        self.spread(store, Change(record, None, cause), self.clock.time_ns())
 
     def key_of(self, store: Store, body: bytes, key: bytes | None) -> tuple[bytes, Fields | None]:
         """The key that a message has in a store, and its fields if they had to be read."""
@@ -155,9 +176,6 @@ class Topics:
             self._log(f"no fields in a {self.type.name} message: {error}")
             return {}
 
-    def _expire(self, store: Store, record: Record) -> None:
-        self.delete(store, record, b"expired")
-
     # Fan-out
 
     def deliver(self, topic: bytes, body: bytes, extras: dict[str, bytes]) -> None:
@@ -171,9 +189,11 @@ class Topics:
             source = Source(topic, self.type, self._log)
             self._tell(routes, News(source, Change(None, record), now, extras.get("user_id")))
 
-    def _spread(
-        self, topic: bytes, change: Change, time_ns: int, user_id: bytes | None = None
+    def spread(
+        self, store: Store, change: Change, time_ns: int, user_id: bytes | None = None
     ) -> None:
+        """Tells subscribers of a change that is in the store, then the topics made of this one."""
+        topic = store.topic
         routes = self._routes.get(topic) or self._find_routes(topic)
         if routes.plain and change.new is not None:
             extras = {"k": change.new.key, "x": change.new.x, "user_id": user_id}
@@ -181,6 +201,8 @@ class Topics:
             self._tell_plain(routes.plain, change.new.body, said, timestamp(time_ns))
         if routes.choosy:
             self._tell(routes, News(self.source(topic), change, time_ns, user_id))
+        for derived in self._derived.get(topic, ()):
+            derived.follow(change, time_ns)
 
     def _tell_plain(
         self, routes: list[_Plain], body: bytes, extras: dict[str, bytes], stamp: bytes | None
@@ -201,7 +223,9 @@ class Topics:
                 change = subscription.focus(news, gate)
                 if change is None:
                     continue
-                if subscription.request.select is not None:
+                if subscription.shape is not None:
+                    subscription.shape.feed(news.source, change, news.time_ns, news.user_id)
+                elif subscription.request.select is not None:
                     subscription.tell(news.source, change, news.time_ns, news.user_id)
                 elif change.new is None:
                     gone.setdefault(change.cause, (change, []))[1].append(subscription)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Callable
 
+from .aggregation import Aggregation, check
 from .bodies import BodyType, body_type
 from .clock import Clock
 from .config import Plan, bad
-from .declarations import Topic
+from .declarations import Conflated, Topic, View
+from .deliveries import Source
+from .derived import ConflatedTopic, ViewTopic
 from .entitlements import Entitlements
+from .expressions import Filter, parse_filter, parse_projection
 from .sow import Store
 from .topics import Topics
 
@@ -35,8 +39,6 @@ def _topics(
     entitlements: Entitlements,
     log: Callable[[str], None],
 ) -> Topics:
-    for derived in (*plan.views, *plan.conflated):
-        raise ValueError(f"{derived.name!r}: views and conflated topics are not there yet")
     declared = [topic for topic in plan.topics if topic.message_type == kind.name]
     for topic in declared:
         if topic.key and not kind.has_fields:
@@ -44,15 +46,60 @@ def _topics(
                 f"topic {topic.name!r}: key {topic.key[0]!r}: a {kind.name} message has no fields,"
                 " so its publisher must name the record: want no key"
             )
-    return Topics(kind, clock, [_store(topic, clock) for topic in declared], entitlements, log)
+    stores = [_store(topic, clock) for topic in declared]
+    topics = Topics(kind, clock, stores, entitlements, log)
+    for made in (*plan.views, *plan.conflated):
+        if made.message_type == kind.name:
+            try:
+                _add_view(topics, made) if isinstance(made, View) else _add_copy(topics, made)
+            except ValueError as error:
+                raise ValueError(f"{made.name!r}: {error}") from error
+    return topics
+
+
+def _add_view(topics: Topics, view: View) -> None:
+    below, condition = _below(topics, view)
+    projection = parse_projection(
+        *(",".join(map(_bytewise, list_)) for list_ in (view.projection, view.grouping))
+    )
+    check(projection, below)
+    name = _bytes(view.name)
+    aggregation = Aggregation(projection, below, name)
+    store = Store(name, topics.clock, key=aggregation.made.key_paths, is_derived=True)
+    topics.add_store(store)
+    topics.follow(below.topic, ViewTopic(store, aggregation, below, condition, topics.spread))
+
+
+def _add_copy(topics: Topics, copy: Conflated) -> None:
+    below, condition = _below(topics, copy)
+    store = Store(_bytes(copy.name), topics.clock, key=below.key_paths, is_derived=True)
+    topics.add_store(store)
+    follower = ConflatedTopic(store, topics.clock, copy.interval_s, below, condition, topics.spread)
+    topics.follow(below.topic, follower)
+
+
+def _below(topics: Topics, made: View | Conflated) -> tuple[Source, Filter | None]:
+    """The underlying topic, and which of its messages count."""
+    condition = parse_filter(_bytewise(made.filter)) if made.filter else None
+    if condition is not None and not condition.is_deterministic:
+        raise ValueError("filter: it is not deterministic")
+    return topics.source(_bytes(made.underlying)), condition
+
+
+def _bytes(value: str) -> bytes:
+    return value.encode("utf-8", "surrogateescape")
+
+
+def _bytewise(value: str) -> str:
+    return _bytes(value).decode("latin-1")
 
 
 def _store(topic: Topic, clock: Clock) -> Store:
     return Store(
-        topic.name.encode("utf-8", "surrogateescape"),
+        _bytes(topic.name),
         clock,
         key=topic.key,
-        key_domain=topic.key_domain.encode("utf-8", "surrogateescape"),
+        key_domain=_bytes(topic.key_domain),
         expires=topic.expires,
         lifetime_s=topic.lifetime_s,
     )
