@@ -48,6 +48,7 @@ class Connection:
         self._outbox = outbox
         self._waiting = bytearray()
         self._waiting_bytes_max = waiting_bytes_max
+        self._asked_for_bytes = 0  # as far as they may still be waiting
         self._events = READ
         self._is_closing = False
         self.receiver: Receiver | None = None
@@ -56,19 +57,26 @@ class Connection:
         self.receiver = receiver
         self._loop.watch(self._sock, READ, self._ready)
 
-    def send(self, frame: bytes) -> bool:
+    def send(self, frame: bytes, is_asked_for: bool = False) -> bool:
         """Appends a frame; False if more than the limit is waiting already.
 
-        A frame larger than the limit is let through when nothing waits before it.
+        What was asked for does not count, and a frame larger than the limit is let through when
+        nothing waits before it.
         """
         waiting = self._waiting
         if not waiting:
             self._outbox.dirty.append(self)
+            self._asked_for_bytes = 0
         waiting += frame
+        if is_asked_for:
+            self._asked_for_bytes += len(frame)
+            return True
         if len(waiting) <= self._waiting_bytes_max:
             return True
         self.flush()
-        return len(waiting) <= max(self._waiting_bytes_max, len(frame))
+        self._asked_for_bytes = min(self._asked_for_bytes, len(waiting))
+        allowed = self._waiting_bytes_max + self._asked_for_bytes
+        return len(waiting) <= max(allowed, len(frame))
 
     def flush(self) -> None:
         """Sends what the socket takes now; the rest when it can be written again."""

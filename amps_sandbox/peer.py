@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import commands
-from .acks import Acks
+from .acks import Acks, Refused
 from .connection import Connection
 from .heartbeat import Heartbeat
 from .logon import Accept, Retry, name_hash
-from .topics import Subscription, Topics
+from .subscriptions import Subscription
+from .topics import Topics
 from .trace import text
 from .wire import LENGTH, Frame, FrameReader, Header, Malformed, encode
 
@@ -54,7 +55,7 @@ class Peer:
         self.topics: Topics | None = None  # those of its message type, once it is logged on
         self.subscriptions: dict[bytes, Subscription] = {}
         self.timers: dict[bytes, float] = {}
-        self.heartbeat = Heartbeat(server.loop, self._beat, self._fell_silent)
+        self.heartbeat = Heartbeat(server.clock, self._beat, self._fell_silent)
         self.is_open = True
         self._connection = connection
         self._reader = FrameReader(server.settings.message_bytes_max)
@@ -87,6 +88,12 @@ class Peer:
             self.server.trace.note_out(self, frame)
             if not self._connection.send(frame):
                 self.close("slow client", at_once=True)
+
+    def send_result(self, frame: bytes) -> None:
+        """Sends what was asked for at once, however much it is: who asks a lot, is not slow."""
+        if self.is_open:
+            self.server.trace.note_out(self, frame)
+            self._connection.send(frame, is_asked_for=True)
 
     def send_ack(self, kind: str, frame: bytes) -> None:
         if not self.server.withholding.keeps_back(self, kind, frame):
@@ -153,7 +160,10 @@ class Peer:
             self.close("auth", "a command before logon")
         else:
             acks.send("received")
-            obey(self, frame, acks)
+            try:
+                obey(self, frame, acks)
+            except Refused as refusal:
+                acks.fail(refusal.reason, refusal.detail)
 
     def _refuse(self, header: Header, category: str, offset: int, sample: bytes) -> None:
         if "cid" in header:

@@ -7,12 +7,15 @@ import struct
 
 import pytest
 
-from amps_sandbox import Accept, Sandbox, connection
+from amps_sandbox import Accept, Sandbox, Topic, connection
 
 from .driver import frame
 
 FUZZ_SEED = 20250909
 FUZZ_FRAMES = 10_000
+FUZZ_COMMANDS = 4_000
+REASONS = {"bad filter", "bad regex topic", "invalid options", "invalid orderby", "invalid topic"}
+REASONS |= {"invalid sow_delete", "invalid sub id", "missing sow key", "no topic", "subid in use"}
 
 
 @pytest.mark.parametrize(
@@ -154,6 +157,86 @@ def test_case_16_ten_thousand_mutated_frames_leave_the_server_alive(connect):
     assert sum("connected from" in line for line in lines) == FUZZ_FRAMES // 5 + 2
     assert sum(": closed: " in line for line in lines) == FUZZ_FRAMES // 5 + 2
     assert not any("internal error" in line or line.startswith("error") for line in lines)
+
+
+READS = ["sow", "sow_and_subscribe", "subscribe", "delta_subscribe", "sow_and_delta_subscribe"]
+WORDS = {
+    "c": [*READS, "sow_delete", "delta_publish", "p", "unsubscribe"],
+    "t": ["orders", "^o", "named", "ad hoc", "(", "", "orders|named", "fixed"],
+    "filter": [
+        *("/id > 1", "/a/b = 'x' AND /id < 3", "/id IN (1,2)", "/s LIKE '^(a+)+$'", "1=1", "/id ="),
+        *(
+            "(" * 500,
+            "NOT " * 200 + "/id",
+            "/id" + " OR /id" * 3000,
+            "/a[99999999999] = 1",
+            "'",
+            "é",
+        ),
+    ],
+    "orderby": ["/id", "/id DESC,/a/b", "/", "/id,," * 50],
+    "sow_keys": ["1", "1,2,,3", ",", "é", "k" * 2000],
+    "opts": [
+        *("oof", "replace,oof", "top_n=2", "top_n=2,skip_n=1", "skip_n=1", "no_empties,send_keys"),
+        *("select=[-/,+/a]", "select=[", "top_n=99999999999999999999", "no_sowkey,timestamp"),
+        *("conflation=auto", "conflation=1s,conflation_key=[/id]", "conflation=soon"),
+        *("projection=[SUM(/id) AS /n],grouping=[/s]", "projection=[,grouping=[", "grouping=[/s]"),
+        *("oof,conflation=1ms,top_n=1,skip_n=0", "[" * 3000, "'" * 3000),
+    ],
+    "bs": ["0", "1", "10000", "10001", "-1"],
+    "top_n": ["0", "1", "4294967295", "4294967296"],
+    "k": ["1", "é", "k" * 2000],
+    "sub_id": ["1", "2", "a,b", ""],
+    "e": ["0", "1", "4294967295"],
+}
+BODIES = [
+    *(
+        b"",
+        b"{}",
+        b'{"id":1,"s":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaab"}',
+        b'{"id":2,"a":{"b":"x"}}',
+        b"[",
+    ),
+    *(
+        b'{"id":',
+        b'{"id":1e999,"a":[1,[2,{"b":3}]]}',
+        b'{"id":null}',
+        b"[" * 5000,
+        b'{"id":"\xff"}',
+    ),
+    *(b'{"a":' * 3000, b'{"id":' + b"9" * 5000 + b"}", b"1=k\x01" * 3, b"\0\x01=\x01\xff"),
+]
+
+
+def command(rng):
+    """A command that reads, deletes or changes records, with fields that may make no sense."""
+    names = rng.sample([name for name in WORDS if name != "c"], rng.randrange(1, 6))
+    header = {name: rng.choice(WORDS[name]) for name in ["c", "t", *names]}
+    return frame({**header, "cid": "1", "a": "processed,completed,stats"}, rng.choice(BODIES))
+
+
+@pytest.mark.parametrize("message_type", ["json", "fix", "binary"])
+def test_case_16_commands_with_senseless_fields_are_answered_and_cost_nobody(connect, message_type):
+    lines = []
+    rng = random.Random(FUZZ_SEED)
+    keyed = () if message_type == "binary" else "/id"
+    topics = [
+        Topic("orders", keyed, message_type, expiration="1s"),
+        Topic("named", message_type=message_type, expiration="enabled"),
+    ]
+    with Sandbox(topics=topics, log=lines.append, clock="manual") as sandbox:
+        driver = connect(sandbox, "fuzz", mt=message_type)
+        for _ in range(FUZZ_COMMANDS // 20):
+            driver.socket.sendall(b"".join(command(rng) for _ in range(20)))
+            driver.everything_before()
+            sandbox.clock.advance(0.3)
+        assert connect(sandbox, "newcomer", mt=message_type).everything_before() == []
+    closed = [line for line in lines if ": closed: " in line]
+    assert len(closed) == 2 and all("shutdown" in line for line in closed)
+    assert not any("internal error" in line or line.startswith("error") for line in lines)
+    assert {
+        reason for reason in REASONS if any(f" failed: {reason}" in line for line in lines)
+    } == (REASONS)
 
 
 def test_case_61_a_slow_reader_is_closed_and_others_are_served(connect):

@@ -1,0 +1,107 @@
+"""Makes one record of each group of records, and keeps it up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .bodies import InvalidBody
+from .deliveries import Source
+from .expressions import Projection, Scope
+from .sow import Change, Record, generated_key
+
+
+class _Group:
+    """The records of one group as expressions see them, the newest last, and what they make."""
+
+    __slots__ = ("members", "values", "record")
+
+    def __init__(self) -> None:
+        self.members: dict[bytes, Scope] = {}
+        self.values: dict[str, Any] | None = None
+        self.record: Record | None = None
+
+
+class Aggregation:
+    """A projection of the records of one topic.
+
+    `made` is the source of what it makes: its topic, and the paths that its keys are found at.
+    """
+
+    def __init__(self, projection: Projection, source: Source, topic: bytes):
+        self.made = source._replace(topic=topic, key_paths=key_columns(projection))
+        self._projection = projection
+        self._source = source
+        self._groups: dict[tuple[Any, ...], _Group] = {}
+        self._group_of: dict[bytes, tuple[Any, ...]] = {}
+
+    @property
+    def records(self) -> list[Record]:
+        return [group.record for group in self._groups.values() if group.record is not None]
+
+    def fill(self, records: Iterable[Record], now_ns: int) -> list[Record]:
+        """Takes the first records, all at once; gives what they make."""
+        for record in records:
+            self._enter(record, now_ns)
+        for name in self._groups:
+            self._project(name, now_ns, has_lost=False)
+        return self.records
+
+    def apply(self, change: Change, now_ns: int) -> list[Change]:
+        """What a change means for the groups: first for the one it leaves, then where it comes."""
+        key = change.key
+        assert key is not None
+        touched = {}
+        left = self._group_of.pop(key, None)
+        if left is not None:
+            del self._groups[left].members[key]
+            touched[left] = True
+        if change.new is not None:
+            touched[self._enter(change.new, now_ns)] = False
+        return [self._project(name, now_ns, has_lost) for name, has_lost in touched.items()]
+
+    def _enter(self, record: Record, now_ns: int) -> tuple[Any, ...]:
+        assert record.key is not None
+        scope = self._source.scope(record, now_ns)
+        name = self._projection.group_key(scope)
+        self._groups.setdefault(name, _Group()).members[record.key] = scope
+        self._group_of[record.key] = name
+        return name
+
+    def _project(self, name: tuple[Any, ...], now_ns: int, has_lost: bool) -> Change:
+        group = self._groups[name]
+        before = group.record
+        if not group.members:
+            del self._groups[name]
+            return Change(before, None, b"deleted")
+        former = group.values if has_lost else None
+        group.values = self._projection.project(group.members.values(), former)
+        group.record = Record(
+            generated_key(self.made.topic, list(name)),
+            self.made.type.compose(group.values),
+            self.made.type.fields,
+            time_ns=now_ns,
+        )
+        return Change(before, group.record)
+
+
+def key_columns(projection: Projection) -> tuple[str, ...]:
+    """The paths at which a projected record has the values that it is grouped by."""
+    marks = {path: f"\0{number}" for number, path in enumerate(projection.grouping)}
+    values = projection.project([Scope(marks)])
+    return tuple(path for path, value in values.items() if value in marks.values())
+
+
+def check(projection: Projection, source: Source) -> None:
+    """Raises ValueError if no message of the type can have these fields, or they change by chance.
+
+    A value of the moment, such as the time, would be another one each time it is looked at.
+    """
+    if not projection.is_deterministic:
+        raise ValueError("the projection is not deterministic")
+    if not source.type.has_fields:
+        raise ValueError(f"a {source.type.name} message has no fields")
+    try:
+        source.type.compose(projection.project([]))
+    except InvalidBody as error:
+        raise ValueError(f"projection: {error}") from error

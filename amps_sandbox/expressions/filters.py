@@ -1,0 +1,47 @@
+"""Decides which messages a filter lets through."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from .compiling import Compiler, watched
+from .errors import bad
+from .limits import EXPRESSION_BYTES_MAX, FILTERS_CACHED_MAX
+from .parser import parse
+from .scope import Scope
+
+
+class Filter:
+    """One filter. `paths` are the fields it reads, `qualifiers` the topics it names (views only).
+
+    `is_deterministic` is false if the same message may match now and not later.
+    """
+
+    __slots__ = ("text", "is_deterministic", "paths", "qualifiers", "_decide")
+
+    def __init__(self, text: str):
+        compiler = Compiler()
+        decide = compiler.truth(parse(text))
+        self.text = text
+        self.is_deterministic = compiler.is_deterministic
+        self.paths = frozenset(compiler.paths)
+        self.qualifiers: frozenset[tuple[str | None, str]] = frozenset(compiler.qualifiers)
+        self._decide: Any = watched(decide) if compiler.has_patterns else decide
+
+    def matches(self, scope: Scope) -> bool:
+        """Whether the filter is true, not false or NULL. Never raises, takes bounded time."""
+        return self._decide(scope) == 1
+
+    def __repr__(self) -> str:
+        return f"<Filter {self.text!r}>"
+
+
+def parse_filter(text: str) -> Filter:
+    """The filter that a text says; filters seen before are kept. Raises BadExpression."""
+    if len(text) > EXPRESSION_BYTES_MAX:
+        raise bad(f"more than {EXPRESSION_BYTES_MAX} bytes, cut", EXPRESSION_BYTES_MAX)
+    return _kept_filter(text)
+
+
+_kept_filter = lru_cache(maxsize=FILTERS_CACHED_MAX)(Filter)
