@@ -130,6 +130,7 @@ cdef extern from "amps.h" nogil:
     size_t amps_stream_depth(const amps_stream *stream)
     size_t amps_stream_depth_max(const amps_stream *stream)
     void amps_stream_set_depth_max(amps_stream *stream, size_t depth_max)
+    void amps_stream_conflate(amps_stream *stream)
 
     ctypedef struct amps_client:
         pass

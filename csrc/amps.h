@@ -240,6 +240,11 @@ size_t amps_stream_depth(const amps_stream *stream);
 size_t amps_stream_depth_max(const amps_stream *stream);
 void   amps_stream_set_depth_max(amps_stream *stream, size_t depth_max); /* 0: no limit */
 
+/* From now on a data message (publish, sow, oof) with a sow key takes the place of the one with the
+ * same topic and key that waits, if none of group_begin and group_end came in between; but no
+ * message with a lease period. For the thread that takes. */
+void amps_stream_conflate(amps_stream *stream);
+
 /* ---- Client: the life of a connection, and sending on it ------------------------------------ */
 
 typedef struct amps_client amps_client;

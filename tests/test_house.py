@@ -21,12 +21,13 @@ STEPS = (
     ("memory", "status"),
     ("buffer", "key", "text", "thread"),
     ("frame", "header", "send_buffer", "socket"),
-    ("message", "record", "stream", "writer"),
+    ("conflation", "message", "record", "writer"),
+    ("stream",),
     ("routes",),
     ("reader",),
     ("client",),
 )
-PURE_ROOMS = "buffer|frame|header|key|message|record|send_buffer|text"
+PURE_ROOMS = "buffer|conflation|frame|header|key|message|record|send_buffer|text"
 
 # What must not be written where: (rule, files, words, files that may).
 FORBIDDEN = [
