@@ -199,4 +199,5 @@ cdef extern from "amps.h" nogil:
                                  amps_message *ack)
     void amps_client_end_wait(amps_client *client, amps_waiter *waiter)
     void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32_t timeout_ms)
+    void amps_client_set_batching(amps_client *client, size_t size, uint32_t timeout_ms)
     size_t amps_threads_wait(uint32_t wait_ms)

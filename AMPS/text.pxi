@@ -127,6 +127,15 @@ def _bind_overload(object name, tuple names, tuple args, dict given):
     return handler, values
 
 
+cdef object either(object value, object twin, object name, object twin_name):
+    """The value of an argument that has two spellings, of which one must be given."""
+    if value is not None and twin is not None:
+        raise TypeError(f"{name} and {twin_name} are one argument: give one of them")
+    if value is None and twin is None:
+        raise TypeError(f"missing argument: {name}")
+    return twin if value is None else value
+
+
 cdef unsigned int milliseconds(object timeout, object name="timeout") except? 0xFFFFFFFF:
     """A timeout as the core takes it; None and 0 mean no limit."""
     if timeout is None:

@@ -370,6 +370,11 @@ void        amps_client_end_wait(amps_client *client, amps_waiter *waiter);
  * The start command is the caller's to send. 0 ends it. */
 void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32_t timeout_ms);
 
+/* Publishes are gathered: they leave when one more would make them exceed `size` bytes (at most the
+ * send buffer's), when the first has waited timeout_ms (0: however long), before anything else that
+ * is sent, and on close. A size of 0 ends it. */
+void amps_client_set_batching(amps_client *client, size_t size, uint32_t timeout_ms);
+
 /* Waits until no thread of the core is left, over all clients of this process, or the time is up;
  * gives how many are. */
 size_t amps_threads_wait(uint32_t wait_ms);
