@@ -153,6 +153,7 @@ cdef extern from "amps.h" nogil:
     size_t amps_stream_depth(const amps_stream *stream)
     size_t amps_stream_depth_max(const amps_stream *stream)
     void amps_stream_set_depth_max(amps_stream *stream, size_t depth_max)
+    void amps_stream_conflate(amps_stream *stream)
 
     ctypedef struct amps_client:
         pass
@@ -247,4 +248,5 @@ cdef extern from "amps.h" nogil:
                                  amps_message *ack)
     void amps_client_end_wait(amps_client *client, amps_waiter *waiter)
     void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32_t timeout_ms)
+    void amps_client_set_batching(amps_client *client, size_t size, uint32_t timeout_ms)
     size_t amps_threads_wait(uint32_t wait_ms)

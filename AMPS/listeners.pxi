@@ -1,8 +1,5 @@
 # listeners.pxi: what a program is told besides the messages of its commands, and by whom.
 
-cdef object _MISSING = object()  # no value was given, not even None
-
-
 class _ConnectionStateListener:
     """What a connection state listener is told."""
 
@@ -214,14 +211,6 @@ cdef class Listeners:
         if problem is not None:
             raise_nowhere(problem, self if listener is None else listener)
         amps_client_leave_handler(before)
-
-
-cdef object either(object published, object snake_case, object name):
-    """The one value given for an argument that has two spellings."""
-    if (published is _MISSING) == (snake_case is _MISSING):
-        how = "no value" if published is _MISSING else "two values"
-        raise TypeError(f"got {how} for argument {name!r}")
-    return published if snake_case is _MISSING else snake_case
 
 
 cdef object checked_callable(object function, object name):

@@ -168,6 +168,11 @@ size_t amps_stream_depth(const amps_stream *stream);
 size_t amps_stream_depth_max(const amps_stream *stream);
 void   amps_stream_set_depth_max(amps_stream *stream, size_t depth_max); /* 0: no limit */
 
+/* From now on a data message (publish, sow, oof) with a sow key takes the place of the one with the
+ * same topic and key that waits, if none of group_begin and group_end came in between; but no
+ * message with a lease period. For the thread that takes. */
+void amps_stream_conflate(amps_stream *stream);
+
 /* ---- Client: the life of a connection, and sending on it ------------------------------------ */
 
 typedef struct amps_client amps_client;
@@ -332,6 +337,11 @@ void        amps_client_end_wait(amps_client *client, amps_waiter *waiter);
 /* Signs of life every interval_ms both ways; nothing received for timeout_ms breaks the connection.
  * The start command is the caller's to send. 0 ends it. */
 void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32_t timeout_ms);
+
+/* Publishes are gathered: they leave when one more would make them exceed `size` bytes (at most the
+ * send buffer's), when the first has waited timeout_ms (0: however long), before anything else that
+ * is sent, and on close. A size of 0 ends it. */
+void amps_client_set_batching(amps_client *client, size_t size, uint32_t timeout_ms);
 
 /* Waits until no thread of the core is left, over all clients of this process, or the time is up;
  * gives how many are. */

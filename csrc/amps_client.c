@@ -669,6 +669,13 @@ void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32
     amps_writer_set_heartbeat(&client->writer, interval_ms * AMPS_MS, timeout_ms * AMPS_MS);
 }
 
+void amps_client_set_batching(amps_client *client, size_t size, uint32_t timeout_ms)
+{
+    if (!amps_client_is_inherited(client)) {
+        amps_writer_set_batching(&client->writer, size, timeout_ms * AMPS_MS);
+    }
+}
+
 size_t amps_threads_wait(uint32_t wait_ms)
 {
     return amps_thread_wait_all(amps_clock_in_ms(wait_ms));

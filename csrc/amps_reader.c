@@ -115,7 +115,7 @@ static void wait_for_room(amps_reader *reader, amps_stream *stream)
 static amps_status put_in_stream(amps_reader *reader, amps_stream *stream,
                                  const amps_message *message)
 {
-    if (AMPS_UNLIKELY(amps_stream_is_full(stream))) {
+    if (AMPS_UNLIKELY(!amps_stream_has_room(stream, message))) {
         wait_for_room(reader, stream);
     }
     if (!amps_stream_is_dirty(stream)) {

@@ -26,6 +26,10 @@ typedef struct amps_send_buffer {
     size_t      size_max;      /* of one half */
     uint64_t    last_send_end; /* when a publisher last finished sending by itself */
     unsigned    run;           /* how many such sends followed each other closely */
+    size_t      batch_size;    /* publishes are gathered up to so many bytes; 0: they are not */
+    uint64_t    batch_timeout; /* and for so long; 0: however long it takes */
+    size_t      gathered;      /* so many bytes at the end of the back are not to go yet */
+    uint64_t    gathered_until;
 } amps_send_buffer;
 
 void amps_send_buffer_init(amps_send_buffer *buffer, size_t size_max);
@@ -37,8 +41,18 @@ void amps_send_buffer_clear(amps_send_buffer *buffer); /* forgets all bytes, kee
  * AMPS_NO_MEMORY. */
 amps_status amps_send_buffer_reserve(amps_send_buffer *buffer, size_t size, char **at);
 amps_status amps_send_buffer_reserve_slack(amps_send_buffer *buffer, size_t size, char **at);
-void        amps_send_buffer_commit(amps_send_buffer *buffer, size_t size);
+void        amps_send_buffer_commit(amps_send_buffer *buffer, size_t size); /* all is due then */
 
+/* From now on publishes committed in this way are only gathered, as long as those gathered fit into
+ * `size` bytes (at most a half's) and none is older than `timeout`. All that waits now is due. */
+void amps_send_buffer_set_batching(amps_send_buffer *buffer, size_t size, uint64_t timeout);
+/* True: it is the first of a batch that has a timeout, whose time begins now. */
+bool     amps_send_buffer_commit_publish(amps_send_buffer *buffer, size_t size);
+void     amps_send_buffer_batch_begins(amps_send_buffer *buffer, uint64_t now);
+uint64_t amps_send_buffer_batch_ends_at(const amps_send_buffer *buffer); /* UINT64_MAX: never */
+void     amps_send_buffer_end_batch(amps_send_buffer *buffer);           /* all is due */
+
+bool       amps_send_buffer_has_due(const amps_send_buffer *buffer); /* take would give something */
 bool       amps_send_buffer_is_empty(const amps_send_buffer *buffer);
 amps_slice amps_send_buffer_take(amps_send_buffer *buffer); /* what goes next; empty: nothing */
 void       amps_send_buffer_sent(amps_send_buffer *buffer, size_t size); /* so much of it went */

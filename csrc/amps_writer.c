@@ -51,6 +51,16 @@ static void wake_thread(amps_writer *writer)
     amps_cond_signal(&writer->wake);
 }
 
+/* What was gathered goes now. */
+static void end_batch(amps_writer *writer)
+{
+    bool any = writer->buffer.gathered > 0;
+    amps_send_buffer_end_batch(&writer->buffer);
+    if (AMPS_UNLIKELY(any) && !writer->sending) {
+        wake_thread(writer); /* else whoever sends sees to it when done */
+    }
+}
+
 static void mark_broken(amps_writer *writer, amps_status why, int error)
 {
     if (writer->broken == AMPS_OK) {
@@ -98,7 +108,7 @@ static void nap(amps_writer *writer)
     writer->napping = true;
     amps_cond_wait(&writer->wake, &writer->lock, until);
     writer->napping = false;
-    writer->awake = !amps_send_buffer_is_empty(&writer->buffer);
+    writer->awake = amps_send_buffer_has_due(&writer->buffer);
 }
 
 static amps_status add_beat(amps_writer *writer)
@@ -140,6 +150,17 @@ static uint64_t tick(amps_writer *writer)
     return silent_at < writer->next_beat ? silent_at : writer->next_beat;
 }
 
+/* Ends a batch whose time is up; returns when the time of one will be. */
+static uint64_t tick_batch(amps_writer *writer)
+{
+    uint64_t ends_at = amps_send_buffer_batch_ends_at(&writer->buffer);
+    if (AMPS_UNLIKELY(ends_at != AMPS_FOREVER) && amps_clock_now() >= ends_at) {
+        amps_send_buffer_end_batch(&writer->buffer);
+        return AMPS_FOREVER;
+    }
+    return ends_at;
+}
+
 static bool is_done(const amps_writer *writer)
 {
     if (writer->broken != AMPS_OK || writer->reader_gone) {
@@ -154,12 +175,15 @@ static void work(amps_writer *writer)
 {
     while (!is_done(writer)) {
         uint64_t next = tick(writer);
+        uint64_t batch_ends_at = tick_batch(writer);
+        next = batch_ends_at < next ? batch_ends_at : next;
         if (writer->refuse != AMPS_OK) {
             next = writer->finish_by;
         }
+        writer->wakes_at = next;
         if (writer->sending) { /* someone else does; it wakes us when it is done */
             amps_cond_wait(&writer->wake, &writer->lock, next);
-        } else if (!amps_send_buffer_is_empty(&writer->buffer)) {
+        } else if (amps_send_buffer_has_due(&writer->buffer)) {
             send_once(writer);
         } else if (writer->awake) {
             nap(writer);
@@ -238,6 +262,7 @@ void amps_writer_finish(amps_writer *writer, amps_status why)
     if (writer->refuse == AMPS_OK) {
         writer->refuse = why;
         writer->finish_by = amps_clock_in_ms(AMPS_CLOSE_FLUSH_MS);
+        amps_send_buffer_end_batch(&writer->buffer);
         wake_thread(writer);
         amps_cond_broadcast(&writer->changed);
     }
@@ -278,7 +303,11 @@ static amps_status reserve(amps_writer *writer, size_t size, char **at)
     if (AMPS_UNLIKELY(writer->around > 0)) {
         return size > writer->buffer.size_max ? AMPS_TOO_LARGE : AMPS_AGAIN;
     }
-    return amps_send_buffer_reserve(&writer->buffer, size, at);
+    amps_status status = amps_send_buffer_reserve(&writer->buffer, size, at);
+    if (AMPS_UNLIKELY(status == AMPS_AGAIN)) {
+        end_batch(writer);
+    }
+    return status;
 }
 
 amps_status amps_writer_try_begin(amps_writer *writer, size_t size, char **at)
@@ -338,10 +367,27 @@ amps_status amps_writer_begin(amps_writer *writer, unsigned *connection, size_t 
     return status;
 }
 
+/* False: it was gathered, and nothing has to be sent for it. */
+static bool commit_to_batch(amps_writer *writer, size_t size)
+{
+    if (amps_send_buffer_commit_publish(&writer->buffer, size)) {
+        amps_send_buffer_batch_begins(&writer->buffer, amps_clock_now());
+        if (writer->buffer.gathered_until < writer->wakes_at) {
+            amps_cond_signal(&writer->wake); /* to sleep on, but not as long */
+        }
+    }
+    return amps_send_buffer_has_due(&writer->buffer);
+}
+
 bool amps_writer_commit(amps_writer *writer, size_t size, bool urgent)
 {
     bool due = false;
-    amps_send_buffer_commit(&writer->buffer, size);
+    if (AMPS_LIKELY(writer->buffer.batch_size == 0) || urgent) {
+        amps_send_buffer_commit(&writer->buffer, size);
+    } else if (!commit_to_batch(writer, size)) {
+        amps_mutex_unlock(&writer->lock);
+        return false;
+    }
     if (writer->awake) {
         if (writer->napping && (urgent || writer->buffer.back.size > AMPS_WRITER_HURRY_SIZE)) {
             amps_cond_signal(&writer->wake);
@@ -377,7 +423,7 @@ void amps_writer_send_due(amps_writer *writer)
     amps_send_buffer_went_at_once(&writer->buffer, writer->send_began, ended);
     if (status == AMPS_DISCONNECTED) {
         mark_broken(writer, status, error);
-    } else if (!amps_send_buffer_is_empty(&writer->buffer) || writer->awake ||
+    } else if (amps_send_buffer_has_due(&writer->buffer) || writer->awake ||
                writer->refuse != AMPS_OK) {
         wake_thread(writer); /* it may have looked meanwhile and left the sending to us */
     }
@@ -393,6 +439,7 @@ static amps_status acquire_sending(amps_writer *writer, amps_around *progress, u
     if (!progress->queued && is_same_connection(writer, &progress->connection)) {
         progress->queued = true;
         writer->around++;
+        end_batch(writer);
     }
     while (is_same_connection(writer, &progress->connection) && writer->refuse == AMPS_OK) {
         if (!writer->sending && amps_send_buffer_is_empty(&writer->buffer)) {
@@ -507,6 +554,16 @@ amps_status amps_writer_give_up(amps_writer *writer, amps_slice header, amps_sli
     leave(writer, progress);
     amps_mutex_unlock(&writer->lock);
     return status;
+}
+
+/* ---- Batches -------------------------------------------------------------------------------- */
+
+void amps_writer_set_batching(amps_writer *writer, size_t size, uint64_t timeout)
+{
+    amps_mutex_lock(&writer->lock);
+    end_batch(writer);
+    amps_send_buffer_set_batching(&writer->buffer, size, timeout);
+    amps_mutex_unlock(&writer->lock);
 }
 
 /* ---- Heartbeat ------------------------------------------------------------------------------ */
