@@ -33,6 +33,7 @@ cdef class Connection:
     cdef dict handlers                                 # what the core's routes point at, by id
     cdef list state_listeners, overdue
     cdef object exception_listener, disconnect_handler, last_chance, thread_created
+    cdef object transport_filter
     cdef object server_version, name_hash, connection_name, logon_correlation
     cdef size_t default_max_depth
     cdef unsigned int heartbeat_ms, heartbeat_timeout_ms
@@ -248,6 +249,17 @@ cdef class Connection:
         self.check_usable("set_thread_created_callback", True)
         self.thread_created = checked_callable(thread_created_callable, "thread_created_callable")
         (<door *>self.door).tells_begin = thread_created_callable is not None
+
+    def set_transport_filter(self, transport_filter):
+        """Sets `transport_filter(data, incoming)`, shown all bytes of the wire once and in order.
+
+        False: before they leave, on the thread that sends them; True: as they arrive, before they
+        are looked at, on the receive thread. It is a handler: no call of this client may wait in
+        it, and the client stands still until it returns. It changes nothing. None: no filter.
+        """
+        self.check_usable("set_transport_filter", True)
+        self.transport_filter = checked_callable(transport_filter, "transport_filter")
+        amps_client_want_filter(self.core, transport_filter is not None)
 
     def add_connection_state_listener(self, listener_callable):
         """Adds `listener_callable(state)`, told each value of `Client.ConnectionStateListener` as

@@ -55,6 +55,14 @@ static size_t buffer_size(size_t wanted)
     return size < AMPS_SEND_BUFFER_SIZE_MAX ? size : AMPS_SEND_BUFFER_SIZE_MAX;
 }
 
+static void on_show(void *context, amps_slice bytes)
+{
+    amps_client *client = context;
+    amps_client *before = amps_client_enter_handler(client);
+    client->events.filter(client->events_context, NULL, bytes, true);
+    amps_client_leave_handler(before);
+}
+
 amps_client *amps_client_new(const amps_events *events, void *context, size_t send_buffer_size)
 {
     amps_client *client = amps_memory_new_zeroed(sizeof *client);
@@ -70,6 +78,8 @@ amps_client *amps_client_new(const amps_events *events, void *context, size_t se
     amps_mutex_init(&client->lock);
     amps_cond_init(&client->changed);
     amps_writer_init(&client->writer, buffer_size(send_buffer_size));
+    client->writer.show = on_show;
+    client->writer.show_context = client;
     amps_routes_init(&client->routes);
     return client;
 }
@@ -111,7 +121,10 @@ bool amps_client_is_inherited(const amps_client *client)
     return client->fork_generation != amps_fork_generation();
 }
 
-bool amps_client_in_handler(const amps_client *client) { return handler_of == client; }
+bool amps_client_in_handler(const amps_client *client)
+{
+    return handler_of == client || amps_writer_is_showing(&client->writer);
+}
 
 amps_client *amps_client_enter_handler(amps_client *client)
 {
@@ -367,8 +380,8 @@ amps_status amps_client_wait_gone(amps_client *client, uint32_t wait_ms)
 
 amps_status amps_client_wait_closed(amps_client *client, uint32_t wait_ms)
 {
-    if (receiving_for == client) {
-        return AMPS_IN_HANDLER;
+    if (receiving_for == client || amps_writer_is_showing(&client->writer)) {
+        return AMPS_IN_HANDLER; /* the end waits for what this thread is doing */
     }
     return amps_client_is_inherited(client) ? AMPS_OK : wait_until(client, is_closed, wait_ms);
 }
@@ -434,19 +447,24 @@ amps_status amps_client_try_publish(amps_client *client, amps_slice header, amps
 
 void amps_client_send_due(amps_client *client) { amps_writer_send_due(&client->writer); }
 
-amps_status amps_client_send_soon(amps_client *client, const amps_header *header)
+/* Never waits, and may exceed the buffer's limit a little. */
+static amps_status send_without_waiting(amps_client *client, const amps_header *header,
+                                        amps_slice body, bool is_publish)
 {
-    const amps_slice no_body = {"", 0};
-    char            *at;
-    amps_status      status = AMPS_FORKED;
-    if (!amps_client_is_inherited(client)) {
-        status = amps_writer_begin_soon(&client->writer, frame_size_max(header, no_body), &at);
-    }
+    char       *at;
+    amps_status status = amps_writer_begin_soon(&client->writer, frame_size_max(header, body), &at);
     if (status == AMPS_OK &&
-        amps_writer_commit(&client->writer, write_frame(at, header, no_body), true)) {
+        amps_writer_commit(&client->writer, write_frame(at, header, body), !is_publish)) {
         amps_writer_send_due(&client->writer);
     }
     return status;
+}
+
+amps_status amps_client_send_soon(amps_client *client, const amps_header *header)
+{
+    const amps_slice no_body = {"", 0};
+    return amps_client_is_inherited(client) ? AMPS_FORKED
+                                            : send_without_waiting(client, header, no_body, false);
 }
 
 /* Length and header of a frame whose body goes from the caller's memory to the socket. */
@@ -498,6 +516,11 @@ amps_status amps_client_send(amps_client *client, const amps_header *header, amp
 {
     if (amps_client_is_inherited(client)) {
         return AMPS_FORKED;
+    }
+    if (AMPS_UNLIKELY(amps_writer_is_showing(&client->writer))) {
+        amps_status status = send_without_waiting(client, header, body, is_publish);
+        return status == AMPS_AGAIN ? AMPS_NO_ROOM
+                                    : status; /* it is for this thread to make room */
     }
     uint64_t deadline = amps_clock_in_ms(wait_ms);
     if (progress->give_up_at == 0) {
@@ -564,6 +587,11 @@ void amps_client_remove_routes(amps_client *client, amps_status why)
 void amps_client_want_last_chance(amps_client *client, bool wanted)
 {
     atomic_store(&client->wants_last_chance, wanted);
+}
+
+void amps_client_want_filter(amps_client *client, bool wanted)
+{
+    atomic_store(&client->writer.watched, wanted);
 }
 
 amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, uint32_t ack_type)
