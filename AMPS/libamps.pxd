@@ -183,6 +183,7 @@ cdef extern from "amps.h" nogil:
         void (*lost)(void *context, void **thread, const amps_failure *failure) noexcept
         void (*disconnected)(void *context, void **thread, const amps_failure *failure) noexcept
         void (*ends)(void *context, void **thread) noexcept
+        void (*filter)(void *context, void **thread, amps_slice bytes, c_bool outgoing) noexcept
         void (*release)(void *context) noexcept
 
     amps_client *amps_client_new(const amps_events *events, void *context,
@@ -239,6 +240,8 @@ cdef extern from "amps.h" nogil:
     bint amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream)
     void amps_client_remove_routes(amps_client *client, amps_status why)
     void amps_client_want(amps_client *client, amps_audience audience, bint wanted)
+
+    void amps_client_want_filter(amps_client *client, bint wanted)
 
     ctypedef struct amps_waiter:
         pass

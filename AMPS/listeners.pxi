@@ -34,7 +34,7 @@ cdef class Listeners:
     cdef dict by_id              # {id: Handler}, the newest of each id
     cdef list state_listeners
     cdef object exception_listener, disconnect_handler, thread_created
-    cdef object last_chance, failed_write, duplicate, all_acks, all_heartbeats
+    cdef object last_chance, failed_write, duplicate, all_acks, all_heartbeats, transport_filter
     cdef bint tells_connected    # the state listeners are still owed Connected
     cdef object __weakref__
     cdef dict __dict__
@@ -143,6 +143,19 @@ cdef class Listeners:
         self.check_usable("set_thread_created_callback", True)
         self.thread_created = checked_callable(thread_created_callable, "thread_created_callable")
         (<door *>self.door).tells_begin = thread_created_callable is not None
+
+    def set_transport_filter(self, transport_filter_callable):
+        """Sets `transport_filter_callable(data, incoming)`, shown all bytes of the wire, once and
+        in order.
+
+        False: before they leave, on the thread that sends them; True: as they arrive, before they
+        are looked at, on the receive thread. It is a handler: no call of this client may wait in
+        it, and the client stands still until it returns. It changes nothing. None: no filter.
+        """
+        self.check_usable("set_transport_filter", True)
+        self.transport_filter = checked_callable(transport_filter_callable,
+                                                 "transport_filter_callable")
+        amps_client_want_filter(self.core, transport_filter_callable is not None)
 
     def add_connection_state_listener(self, listener_callable):
         """Adds `listener_callable(state)`, told each value of `Client.ConnectionStateListener` as

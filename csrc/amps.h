@@ -217,7 +217,11 @@ typedef struct amps_events {
     void (*lost)(void *context, void **thread, const amps_failure *failure);
     void (*disconnected)(void *context, void **thread, const amps_failure *failure);
     void (*ends)(void *context, void **thread); /* the last thing on a receive thread */
-    void (*release)(void *context);             /* nobody will use context again */
+    /* Only while wanted. Each byte once, in the wire's order: before it is sent, on the thread that
+     * sends it, which counts as inside a handler (`thread` is NULL); or when it has been received,
+     * before it is looked at, on the receive thread. */
+    void (*filter)(void *context, void **thread, amps_slice bytes, bool outgoing);
+    void (*release)(void *context); /* nobody will use context again */
 } amps_events;
 
 /* The new client has one handle; amps_client_drop gives it back: the connection, if any, is closed
@@ -264,6 +268,7 @@ typedef struct amps_around {
     bool     queued; /* waits for the right to send a large frame */
     bool     owns;   /* has it */
     size_t   sent;
+    size_t   shown;      /* to the filter */
     unsigned connection; /* the one it was begun on: it is not carried to the next */
 } amps_around;
 
@@ -325,9 +330,12 @@ void amps_client_remove_routes(amps_client *client, amps_status why); /* all; en
 /* What is for an audience other than a route is delivered only while someone wants it. */
 void amps_client_want(amps_client *client, amps_audience audience, bool wanted);
 
+/* From any thread, at any time. A call that is under way goes on. */
+void amps_client_want_filter(amps_client *client, bool wanted);
+
 /* A wait for the acks of one command: begin before it is sent, end whatever came of it. */
 typedef struct amps_waiter amps_waiter;
-amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, uint32_t ack_type);
+amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, uint32_t ack_types);
 /* AMPS_OK: *ack is the ack, alive until amps_client_end_wait. AMPS_AGAIN: not yet. Else: why never.
  */
 amps_status amps_client_wait(amps_client *client, amps_waiter *waiter, uint32_t wait_ms,

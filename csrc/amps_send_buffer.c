@@ -18,6 +18,7 @@ void amps_send_buffer_fini(amps_send_buffer *buffer)
 /* A front that held a rest may have grown past its maximum: it starts anew. */
 static void forget_rest(amps_send_buffer *buffer)
 {
+    buffer->front_shown = 0;
     if (buffer->front_is_rest) {
         amps_buffer_fini(&buffer->front);
         buffer->front_is_rest = false;
@@ -133,6 +134,14 @@ amps_slice amps_send_buffer_take(amps_send_buffer *buffer)
                         buffer->front.size - buffer->front_sent};
 }
 
+amps_slice amps_send_buffer_show(amps_send_buffer *buffer)
+{
+    size_t from =
+        buffer->front_shown > buffer->front_sent ? buffer->front_shown : buffer->front_sent;
+    buffer->front_shown = buffer->front.size;
+    return (amps_slice){buffer->front.at + from, buffer->front.size - from};
+}
+
 void amps_send_buffer_sent(amps_send_buffer *buffer, size_t size)
 {
     AMPS_ASSERT(buffer->front_sent + size <= buffer->front.size);
@@ -147,6 +156,7 @@ amps_status amps_send_buffer_put_rest(amps_send_buffer *buffer, amps_slice first
     size_t size_max = buffer->front.size_max;
     buffer->front.size = 0;
     buffer->front_sent = 0;
+    buffer->front_shown = 0;
     buffer->front.size_max = SIZE_MAX; /* the body is in memory already: a copy of it fits too */
     amps_status status = amps_buffer_reserve(&buffer->front, first.size + second.size, &at);
     buffer->front.size_max = size_max;

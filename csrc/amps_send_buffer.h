@@ -21,6 +21,7 @@ typedef struct amps_send_buffer {
     amps_buffer back;
     amps_buffer front;
     size_t      front_sent;
+    size_t      front_shown;    /* of it, to who watches what is sent */
     size_t      rest_publishes; /* the front is the rest of one frame, holding so many publishes */
     bool        front_is_rest;
     size_t      size_max;      /* of one half */
@@ -55,6 +56,7 @@ void     amps_send_buffer_end_batch(amps_send_buffer *buffer);           /* all 
 bool       amps_send_buffer_has_due(const amps_send_buffer *buffer); /* take would give something */
 bool       amps_send_buffer_is_empty(const amps_send_buffer *buffer);
 amps_slice amps_send_buffer_take(amps_send_buffer *buffer); /* what goes next; empty: nothing */
+amps_slice amps_send_buffer_show(amps_send_buffer *buffer); /* what of it was not shown yet */
 void       amps_send_buffer_sent(amps_send_buffer *buffer, size_t size); /* so much of it went */
 
 /* Puts what is left of a frame that was being sent around the buffer in front of everything else,

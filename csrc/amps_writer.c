@@ -8,6 +8,14 @@
 
 static const amps_slice nothing = {"", 0};
 
+/* The writers whose bytes this thread is showing: showing one's may send on another. */
+typedef struct showing {
+    const amps_writer *writer;
+    struct showing    *outer;
+} showing;
+
+static _Thread_local showing *innermost;
+
 void amps_writer_init(amps_writer *writer, size_t size_max)
 {
     memset(writer, 0, sizeof *writer);
@@ -77,6 +85,41 @@ static void mark_broken(amps_writer *writer, amps_status why, int error)
     amps_cond_broadcast(&writer->changed);
 }
 
+/* ---- Showing what is sent ------------------------------------------------------------------- */
+
+bool amps_writer_is_showing(const amps_writer *writer)
+{
+    const showing *now = innermost;
+    while (now != NULL && now->writer != writer) {
+        now = now->outer;
+    }
+    return now != NULL;
+}
+
+static bool is_watched(const amps_writer *writer)
+{
+    return AMPS_UNLIKELY(atomic_load_explicit(&writer->watched, memory_order_relaxed));
+}
+
+/* Without the lock, by the owner of the right to send. */
+static void show(amps_writer *writer, amps_slice bytes)
+{
+    if (bytes.size > 0) {
+        showing now = {writer, innermost};
+        innermost = &now;
+        writer->show(writer->show_context, bytes);
+        innermost = now.outer;
+    }
+}
+
+/* What is to go next, and what of it is to be shown before. The lock is held. */
+static amps_slice take_bytes(amps_writer *writer, amps_slice *unseen)
+{
+    amps_slice bytes = amps_send_buffer_take(&writer->buffer);
+    *unseen = is_watched(writer) ? amps_send_buffer_show(&writer->buffer) : nothing;
+    return bytes;
+}
+
 /* ---- The thread ----------------------------------------------------------------------------- */
 
 /* Sends once what waits; the lock is let go meanwhile. */
@@ -84,10 +127,12 @@ static void send_once(amps_writer *writer)
 {
     size_t     sent = 0;
     int        error = 0;
-    amps_slice bytes = amps_send_buffer_take(&writer->buffer);
+    amps_slice unseen;
+    amps_slice bytes = take_bytes(writer, &unseen);
     writer->sending = true;
     tell_waiting(writer); /* the back is empty again */
     amps_mutex_unlock(&writer->lock);
+    show(writer, unseen);
     amps_status status = amps_socket_send(writer->fd, bytes, nothing, &sent, &error);
     if (status == AMPS_AGAIN) {
         amps_socket_wait_writable(writer->fd, amps_clock_in_ms(POLL_SLICE_MS));
@@ -409,12 +454,14 @@ bool amps_writer_commit(amps_writer *writer, size_t size, bool urgent)
 
 void amps_writer_send_due(amps_writer *writer)
 {
-    size_t sent = 0;
-    int    error = 0;
+    size_t     sent = 0;
+    int        error = 0;
+    amps_slice unseen;
     amps_mutex_lock(&writer->lock);
     AMPS_ASSERT(writer->sending);
-    amps_slice bytes = amps_send_buffer_take(&writer->buffer);
+    amps_slice bytes = take_bytes(writer, &unseen);
     amps_mutex_unlock(&writer->lock);
+    show(writer, unseen);
     amps_status status = amps_socket_send(writer->fd, bytes, nothing, &sent, &error);
     uint64_t    ended = amps_clock_now();
     amps_mutex_lock(&writer->lock);
@@ -485,12 +532,25 @@ static amps_slice after(amps_slice bytes, size_t skip)
     return (amps_slice){bytes.at + skip, bytes.size - skip};
 }
 
+/* What of a frame that goes around the buffer was neither shown nor sent. */
+static void show_around(amps_writer *writer, amps_slice header, amps_slice body,
+                        amps_around *progress)
+{
+    size_t from = progress->shown > progress->sent ? progress->shown : progress->sent;
+    progress->shown = header.size + body.size;
+    show(writer, after(header, from));
+    show(writer, after(body, from > header.size ? from - header.size : 0));
+}
+
 /* Without the lock: only the owner of the right to send is here. */
 static amps_status pour(amps_writer *writer, amps_slice header, amps_slice body,
                         amps_around *progress, uint64_t deadline, int *error)
 {
     size_t total = header.size + body.size;
     while (progress->sent < total) {
+        if (is_watched(writer)) {
+            show_around(writer, header, body, progress);
+        }
         size_t      sent = 0;
         size_t      in_body = progress->sent > header.size ? progress->sent - header.size : 0;
         amps_status status = amps_socket_send(writer->fd, after(header, progress->sent),
@@ -549,6 +609,8 @@ amps_status amps_writer_give_up(amps_writer *writer, amps_slice header, amps_sli
                                            after(body, in_body), is_publish);
         if (status != AMPS_OK) { /* half a frame can be followed by nothing */
             mark_broken(writer, status, 0);
+        } else if (progress->shown > 0) {
+            amps_send_buffer_show(&writer->buffer); /* it was, by its owner */
         }
     }
     leave(writer, progress);

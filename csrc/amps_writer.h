@@ -46,6 +46,10 @@ typedef struct amps_writer {
     uint64_t         next_beat;
     _Atomic uint64_t last_received; /* kept by the reader */
     _Atomic bool     reader_waits;  /* it is in a receive, not in a handler */
+
+    _Atomic bool watched; /* the bytes are shown before they leave, without the lock */
+    void (*show)(void *context, amps_slice bytes);
+    void *show_context;
 } amps_writer;
 
 void amps_writer_init(amps_writer *writer, size_t size_max); /* closed; AMPS_DISCONNECTED */
@@ -77,6 +81,9 @@ amps_status amps_writer_send_around(amps_writer *writer, amps_slice header, amps
                                     amps_around *progress, uint64_t deadline);
 amps_status amps_writer_give_up(amps_writer *writer, amps_slice header, amps_slice body,
                                 bool is_publish, amps_around *progress);
+
+/* Is this thread inside `show`? Then it holds the right to send, and must not wait for it. */
+bool amps_writer_is_showing(const amps_writer *writer);
 
 /* Publishes are gathered up to so many bytes and ns (amps_send_buffer_set_batching); a size of 0
  * ends it. It stays for the connections to come. */

@@ -21,7 +21,7 @@ STEPS = (
     ("command", "memory", "status"),
     ("buffer", "ending", "key", "text", "thread"),
     ("frame", "header", "send_buffer", "socket"),
-    ("c_handler", "conflation", "message", "record", "writer"),
+    ("c_handler", "conflation", "message", "record", "waits", "writer"),
     ("stream",),
     ("routes",),
     ("reader",),
