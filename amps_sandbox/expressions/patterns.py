@@ -35,7 +35,7 @@ _REFERENCE = re.compile(r"\\([0-9])")
 
 
 class Watch:
-    """How long searches may still take, and who is told when one was given up."""
+    """How long searches may still take, and who is told the first time one was given up."""
 
     __slots__ = ("seconds", "tell")
 
@@ -44,8 +44,9 @@ class Watch:
         self.tell = tell
 
     def give_up(self, pattern: str, why: str) -> None:
-        if self.tell is not None:
-            self.tell(f"pattern {pattern[:80]!r} counts as no match: {why}")
+        tell, self.tell = self.tell, None
+        if tell is not None:
+            tell(f"pattern {pattern[:80]!r} counts as no match: {why}")
 
 
 class Pattern:
@@ -106,10 +107,11 @@ class _Compiled(Pattern):
     def _attempt(
         self, subject: str, watch: Watch, find_all: bool, use: Callable[[Any], Any]
     ) -> Any:
+        if watch.seconds <= 0:
+            watch.give_up(self.text, "the time of this evaluation is used up")
+            return None
         started = time.perf_counter()
         try:
-            if watch.seconds <= 0:
-                raise TimeoutError("the time of this evaluation is used up")
             return use(self._matches(subject, watch, find_all=find_all))
         except TimeoutError as error:
             watch.give_up(self.text, str(error))

@@ -6,7 +6,19 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("name", ["", ".listener", ".options", ".topics", ".wire"])
+EXPRESSIONS = [
+    *("", ".lexer", ".parser", ".values", ".patterns", ".pattern_cost", ".pattern_text"),
+    *(".date_formats", ".orders", ".projections"),
+]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", ".listener", ".options", ".topics", ".wire"),
+        *(f".expressions{name}" for name in EXPRESSIONS),
+    ],
+)
 def test_examples_in_docstrings_hold(name):
     outcome = doctest.testmod(importlib.import_module("amps_sandbox" + name))
     assert outcome.attempted > 0 and outcome.failed == 0

@@ -52,8 +52,10 @@ def _compound_text(node):
     if isinstance(node, t.Call):
         return f"{node.name}({', '.join(map(as_text, node.arguments))})"
     if isinstance(node, t.Arithmetic):
-        rest = [f" {operator} {as_text(operand)}" for operator, operand in node.rest]
-        return as_text(node.first) + "".join(rest)
+        text = as_text(node.first)
+        for operator, operand in node.rest:
+            text = f"({text}) {operator} {as_text(operand)}"
+        return text
     if isinstance(node, t.Negative):
         return f"-{as_text(node.operand)}"
     if isinstance(node, t.Not):
