@@ -5,7 +5,6 @@ import importlib
 
 import pytest
 
-
 EXPRESSIONS = [
     *("", ".lexer", ".parser", ".values", ".patterns", ".pattern_cost", ".pattern_text"),
     *(".date_formats", ".orders", ".projections"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amps_sandbox.expressions import BadPattern, Scope, Watch, limits, parse_filter
-from amps_sandbox.expressions.pattern_cost import safe_subject_bytes
+from amps_sandbox.expressions.pattern_cost import pattern_cost
 from amps_sandbox.expressions.patterns import compile_pattern, literal_pattern
 
 BOTH = pytest.mark.parametrize("library", [regex, None], ids=["regex", "re"])
@@ -58,6 +58,9 @@ def test_a_pattern_searches(library, text, yes, no):
     pattern = compile_pattern(text, library=library)
     assert [pattern.search(subject) for subject in yes] == [True] * len(yes)
     assert [pattern.search(subject) for subject in no] == [False] * len(no)
+    assert [pattern.find(subject) is not None for subject in yes + no] == [
+        pattern.search(subject) for subject in yes + no
+    ]
 
 
 @BOTH
@@ -141,7 +144,7 @@ def test_with_regex_it_ends_after_a_while(text):
     ],
 )
 def test_without_regex_the_worst_search_ends_soon(text):
-    most = safe_subject_bytes(text)
+    most = pattern_cost(text).subject_bytes_max(limits.SEARCH_STEPS_MAX)
     pattern = compile_pattern(text, library=None)
     for unit in ("a", "ab", "A"):
         told = []
@@ -159,11 +162,12 @@ def test_one_evaluation_has_one_time_limit(library):
     told = []
     watch = Watch(told.append)
     pattern = compile_pattern("[a-z]x", library=library)
-    assert pattern.search("ax", watch)
+    subject = "a" * 6000 + "x"  # over what needs no watching
+    assert pattern.search(subject, watch)
     watch.seconds = 0.0
-    assert not pattern.search("ax", watch)
-    assert pattern.find("ax", watch) is None
-    assert pattern.sub("ax", "", watch) is None
+    assert not pattern.search(subject, watch)
+    assert pattern.find(subject, watch) is None
+    assert pattern.sub(subject, "", watch) is None
     assert len(told) == 1 and "the time of this evaluation is used up" in told[0]
 
 
@@ -257,7 +261,7 @@ def test_both_libraries_find_the_same(text, subject):
         other = compile_pattern(text, library=regex)
     except BadPattern:
         return
-    assert pattern.search(subject) == other.search(subject)
+    assert pattern.find(subject) == other.find(subject)
 
 
 @pytest.mark.parametrize("size", [0, 1, limits.PATTERN_BYTES_MAX])
