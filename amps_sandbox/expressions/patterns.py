@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import time
-import warnings
 from functools import lru_cache
 from typing import Any, Callable, Optional
 
@@ -210,17 +209,15 @@ def _compile(text: str, library: Any) -> Pattern:
         return _Literal(text)
     text = portable(text)
     errors = re.error if library is None else library.error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "possible nested set": it means what PCRE means
-        try:
-            if library is None:
-                return _Measured(text, re.compile(text, re.ASCII), pattern_cost(text))
-            compiled = library.compile(text, library.ASCII | library.VERSION0)
-            return _Timed(text, compiled, _cost_if_known(text))
-        except BadPattern:
-            raise
-        except (ValueError, OverflowError, RecursionError, errors) as error:
-            raise BadPattern(f"pattern {text[:80]!r}: {error}") from error
+    try:
+        if library is None:
+            return _Measured(text, re.compile(text, re.ASCII), pattern_cost(text))
+        compiled = library.compile(text, library.ASCII | library.VERSION0)
+        return _Timed(text, compiled, _cost_if_known(text))
+    except BadPattern:
+        raise
+    except (ValueError, OverflowError, RecursionError, errors) as error:
+        raise BadPattern(f"pattern {text[:80]!r}: {error}") from error
 
 
 def _cost_if_known(text: str) -> Cost | None:

@@ -39,6 +39,9 @@ BOTH = pytest.mark.parametrize("library", [regex, None], ids=["regex", "re"])
         ("[^]a]", ["b"], ["]", "a"]),
         (r"[\]a-]", ["]", "-"], ["b"]),
         ("[[a]", ["[", "a"], ["b"]),
+        ("[+--]", ["-", ","], ["."]),
+        ("[a&&b||c~~d]", ["&", "|", "~", "d"], ["e"]),
+        (r"[\[[:digit:]]", ["[", "7"], [":", "d"]),
         ("{x}a{,", ["{x}a{,"], ["xa"]),
         (r'\{"a":1', ['{"a":1'], ["a"]),
         ('{"a":1', ['{"a":1'], ["a"]),
@@ -70,7 +73,8 @@ def test_a_pattern_searches(library, text, yes, no):
         ("(", "a group that never ends"),
         ("a)", "paren"),
         ("*", "nothing to repeat"),
-        ("[", "set|terminated"),
+        ("[", "a set that never ends"),
+        ("a[[:alpha:]", "unterminated character set"),
         ("[z-a]", "bad character range"),
         ("a{2,1}", "min repeat greater than max"),
         ("\\", "bad escape"),
@@ -233,6 +237,7 @@ PIECES = st.sampled_from(
             "{1,3}",
             "{2,}",
         ),
+        *("--", "&&", "||", "~~", "[[:alpha:]]", "[[", "]]", "[^", "[:", ":]"),
         *("^", "$", "\\1", "(?=", "(?i)", "*?", "[", "]", "{", "\\", "-", "(?P<n>", "\\b", "\xe9"),
     ]
 )
