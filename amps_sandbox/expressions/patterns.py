@@ -135,8 +135,10 @@ class _Compiled(Pattern):
         return None if match is None else match.group()
 
     def sub(self, subject: str, new: str, watch: Watch | None = None) -> str | None:
+        watch = watch or Watch()
+        deadline = time.perf_counter() + watch.seconds
         return self._attempt(
-            subject, watch or Watch(), True, lambda matches: _replace(subject, matches, new)
+            subject, watch, True, lambda matches: _replace(subject, matches, new, deadline)
         )
 
 
@@ -168,8 +170,8 @@ class _Measured(_Compiled):
         return (self._compiled.finditer if find_all else self._compiled.search)(subject)
 
 
-def _replace(subject: str, matches: Any, new: str) -> str | None:
-    parts = []
+def _replace(subject: str, matches: Any, new: str, deadline: float) -> str | None:
+    parts: list[str] = []
     size = end = 0
     for match in matches:
         replacement = _REFERENCE.sub(lambda each, match=match: _group(match, int(each[1])), new)
@@ -178,6 +180,8 @@ def _replace(subject: str, matches: Any, new: str) -> str | None:
         end = match.end()
         if size > TEXT_BYTES_MAX:
             return None
+        if time.perf_counter() > deadline:
+            raise TimeoutError("too many matches for its time")
     return "".join([*parts, subject[end:]])
 
 

@@ -210,6 +210,15 @@ def test_find_and_sub(library):
     assert pattern.sub("ab" * 9000, "x" * 1000) is None  # over the limit of texts
 
 
+@BOTH
+@pytest.mark.timeout(10)
+def test_a_replacement_of_millions_ends_soon(library):
+    told = []
+    pattern = compile_pattern("[a]", library=library)
+    assert pattern.sub("a" * 4_000_000, "b", Watch(told.append)) is None
+    assert len(told) == 1
+
+
 def test_a_literal_pattern_is_its_characters():
     pattern = literal_pattern(r"C++(")
     assert pattern.search("I like C++(") and not pattern.search("C")
