@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from .compiling import Compiler, Run
+from .compiling import Compiler, Run, is_long, watch_for
 from .errors import BadExpression, bad
 from .parser import Parser
-from .patterns import Watch
 from .scope import Scope
 from .tree import Field
 from .values import NAN, first
@@ -37,12 +36,12 @@ class Projection:
         if len(set(self.grouping)) < len(self.grouping):
             raise BadExpression("grouping has a path twice")
         self._groups = tuple([compiler.value(node) for _, node in groups])
-        compiler = Compiler(with_aggregates=True)
+        compiler = Compiler(with_aggregates=True, is_long=is_long(projection))
         fields = Parser(projection).fields()
         _refuse_clashes(fields)
         self._columns = [self._column(field, compiler) for field in fields]
         self._aggregates = tuple(compiler.aggregates)
-        self._has_patterns = compiler.has_patterns
+        self._needs_watch = compiler.needs_watch
         self.is_deterministic = compiler.is_deterministic
         self.paths = frozenset(compiler.paths) | frozenset(self.grouping)
         self.qualifiers = frozenset(compiler.qualifiers)
@@ -71,8 +70,8 @@ class Projection:
         gathered = [(make(), run) for make, run in self._aggregates]
         newest = None
         for newest in scopes:
-            if self._has_patterns:
-                newest.watch = Watch(newest.tell)
+            if self._needs_watch:
+                newest.watch = watch_for(newest)
             for aggregate, run in gathered:
                 value = first(run(newest))
                 if value is not None:

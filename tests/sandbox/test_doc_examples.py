@@ -5,9 +5,18 @@ import importlib
 
 import pytest
 
+EXPRESSIONS = [
+    *("", ".lexer", ".parser", ".values", ".patterns", ".pattern_cost", ".pattern_text"),
+    *(".date_formats", ".orders", ".projections"),
+]
+
 
 @pytest.mark.parametrize(
-    "name", ["", ".clock", ".declarations", ".listener", ".options", ".patterns", ".sow", ".wire"]
+    "name",
+    [
+        *("", ".clock", ".declarations", ".listener", ".options", ".patterns", ".sow", ".wire"),
+        *(f".expressions{name}" for name in EXPRESSIONS),
+    ],
 )
 def test_examples_in_docstrings_hold(name):
     outcome = doctest.testmod(importlib.import_module("amps_sandbox" + name))
