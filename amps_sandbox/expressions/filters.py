@@ -6,8 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from .compiling import Compiler, watched
-from .errors import bad
-from .limits import EXPRESSION_BYTES_MAX, FILTERS_CACHED_MAX
+from .limits import CACHED_BYTES_MAX, FILTERS_CACHED_MAX
 from .parser import parse
 from .scope import Scope
 
@@ -38,10 +37,8 @@ class Filter:
 
 
 def parse_filter(text: str) -> Filter:
-    """The filter that a text says; filters seen before are kept. Raises BadExpression."""
-    if len(text) > EXPRESSION_BYTES_MAX:
-        raise bad(f"more than {EXPRESSION_BYTES_MAX} bytes, cut", EXPRESSION_BYTES_MAX)
-    return _kept_filter(text)
+    """The filter that a text says; short ones seen before are kept. Raises BadExpression."""
+    return _kept_filter(text) if len(text) <= CACHED_BYTES_MAX else Filter(text)
 
 
 _kept_filter = lru_cache(maxsize=FILTERS_CACHED_MAX)(Filter)
