@@ -32,6 +32,14 @@ def bounded(number: int) -> int | float:
         return math.inf if number > 0 else -math.inf
 
 
+def encoded(text: str) -> bytes:
+    """The bytes that a text stands for. Raises InvalidBody if it is not one character per byte."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise InvalidBody(f"not one character per byte: {text[:40]!r}") from error
+
+
 def number_text(number: int | float) -> str | None:
     """How a body writes a number, integers as integers. None if no decimal number says it.
 

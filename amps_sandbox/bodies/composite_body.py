@@ -100,10 +100,11 @@ class CompositeLocalType(_CompositeType):
         return _joined(kept, payload if select.keeps("") else b"")
 
     def compose(self, values: Mapping[str, Value]) -> bytes:
+        numbers = {str(i): i for i, part in enumerate(self.parts) if part.has_fields}
         inner: list[dict[str, Value]] = [{} for _ in self.parts]
         for path, value in values.items():
             number, slash, rest = path[1:].partition("/")
-            index = self._numbers.get(number)
+            index = numbers.get(number)
             if path[:1] != "/" or index is None or not slash:
                 raise InvalidBody(f"no path of a {self.name} field: {path[:40]!r}")
             inner[index]["/" + rest] = value
@@ -112,10 +113,6 @@ class CompositeLocalType(_CompositeType):
             with _Part(index):
                 composed.append(part.compose(fields) if fields else b"")
         return _joined(composed)
-
-    @property
-    def _numbers(self) -> dict[str, int]:
-        return {str(index): index for index, part in enumerate(self.parts) if part.has_fields}
 
 
 class CompositeGlobalType(_CompositeType):

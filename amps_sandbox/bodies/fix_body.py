@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from .base import BodyType, Fields, InvalidBody, Value, add_value, bounded, number_text
+from .base import BodyType, Fields, InvalidBody, Value, add_value, bounded, encoded, number_text
 from .selection import Select
 
 SEPARATOR = b"\x01"
@@ -23,7 +23,7 @@ Part = tuple[bytes, bytes, bytes]  # what stands between separators, its tag if 
 
 
 class NvfixType(BodyType):
-    """Fields whose tags are texts. A tag that comes again makes an array."""
+    """Fields whose tags are texts. A tag that comes again makes an array. No body is invalid."""
 
     has_fields = True
     merges = True
@@ -39,6 +39,7 @@ class NvfixType(BodyType):
         return found
 
     def merge(self, stored: bytes, update: bytes) -> bytes:
+        """Also: all values of a tag are replaced where its first one is; `tag=` changes nothing."""
         new: dict[bytes, list[bytes]] = {}
         for part, tag, value in self._parts(update):
             if tag and value:
@@ -62,7 +63,7 @@ class NvfixType(BodyType):
         """Also: a tag that differs is sent with all its values, compared as they are written."""
         before, after = self._values(old), self._values(new)
         changed = {tag for tag, values in after.items() if values != before.get(tag)}
-        key_tags = {key[1:].encode("latin-1") for key in keys}
+        key_tags = {tag for tag in after if "/" + tag.decode("latin-1") in keys}
         changed -= key_tags
         sent = changed | key_tags if with_keys else changed
         return _joined([part for part, tag, _ in self._parts(new) if tag in sent]), bool(changed)
@@ -81,14 +82,8 @@ class NvfixType(BodyType):
         """Also: a separator inside of a text becomes a `?`, for no value can hold one."""
         parts = []
         for path, value in values.items():
-            tag = path[1:].encode("latin-1")
-            if (
-                path[:1] != "/"
-                or b"=" in tag
-                or SEPARATOR in tag
-                or self._tag(tag) != tag
-                or not tag
-            ):
+            tag = encoded(path[1:])
+            if self.fields(tag + b"=1") != {path: 1}:
                 raise InvalidBody(f"no path of a {self.name} field: {path[:40]!r}")
             several = value if isinstance(value, list) and value else [value]
             parts += [tag + b"=" + _value_text(one) for one in several]
@@ -142,7 +137,7 @@ def infer(text: bytes) -> Value:
 
 def _value_text(value: Value) -> bytes:
     if isinstance(value, str):
-        return value.encode("latin-1").replace(SEPARATOR, b"?")
+        return encoded(value).replace(SEPARATOR, b"?")
     return (number_text(value) or "").encode() if isinstance(value, (int, float)) else b""
 
 

@@ -15,6 +15,7 @@ from .base import (
     Value,
     add_value,
     bounded,
+    encoded,
     number_text,
 )
 from .json_text import DEPTH_MAX, Pairs, are_equal, members, parse, parse_raw, write
@@ -49,6 +50,7 @@ class JsonType(BodyType):
         return _flatten(pairs)
 
     def merge(self, stored: bytes, update: bytes) -> bytes:
+        """Also: null, "", [] and {} change nothing; an object that is new comes as it is."""
         merged = _merge(parse_raw(stored), parse_raw(update))
         return write(merged).encode("latin-1")
 
@@ -209,4 +211,4 @@ def _value_text(value: Value) -> str:
 
 def _text(text: str) -> str:
     """A string in quotes. Bytes that are no UTF-8 (a character cut in two) become U+FFFD."""
-    return json.dumps(text.encode("latin-1").decode("utf-8", "replace"), ensure_ascii=False)
+    return json.dumps(encoded(text).decode("utf-8", "replace"), ensure_ascii=False)

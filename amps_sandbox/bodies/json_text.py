@@ -13,7 +13,7 @@ from typing import Any, Callable, NoReturn
 from .base import InvalidBody
 
 DEPTH_MAX = 100  # objects and arrays inside of each other
-NUMBER_BYTES_MAX = 4096
+NUMBER_BYTES_MAX = 640  # of one number; Python reads so many digits, whatever its own limit is
 PLAIN_BYTES_MAX = NUMBER_BYTES_MAX  # a body up to this size cannot hold a number over the limit
 
 Pairs = tuple[tuple[str, Any], ...]
@@ -35,10 +35,10 @@ class Number(str):
     __slots__ = ()
 
 
-def _number(text: str) -> Number:
+def _bounded_text(text: str) -> str:
     if len(text) > NUMBER_BYTES_MAX:
         raise InvalidBody(f"a number over {NUMBER_BYTES_MAX} bytes: {text[:20]}...")
-    return Number(text)
+    return text
 
 
 def _constant(text: str) -> NoReturn:
@@ -53,9 +53,13 @@ def _decoder(**numbers: Any) -> json.JSONDecoder:
 
 _PLAIN = _decoder()
 _LARGE = _decoder(
-    parse_int=lambda text: int(_number(text)), parse_float=lambda text: float(_number(text))
+    parse_int=lambda text: int(_bounded_text(text)),
+    parse_float=lambda text: float(_bounded_text(text)),
 )
-_RAW = _decoder(parse_int=_number, parse_float=_number)
+_RAW = _decoder(
+    parse_int=lambda text: Number(_bounded_text(text)),
+    parse_float=lambda text: Number(_bounded_text(text)),
+)
 
 
 def parse(body: bytes) -> Pairs:

@@ -33,7 +33,7 @@ class Select:
             raise ValueError(f"select list over {SELECT_BYTES_MAX} bytes")
         inner = text.strip()
         if inner.startswith("[") != inner.endswith("]"):
-            raise ValueError(f"select list with one bracket: {text!r}")
+            raise ValueError(f"select list with one bracket: {text[:40]!r}")
         items = (inner[1:-1] if inner.startswith("[") else inner).split(",")
         if len(items) > DIRECTIVES_MAX:
             raise ValueError(f"select list with over {DIRECTIVES_MAX} directives")
@@ -76,14 +76,14 @@ class Select:
 
 def _directive(item: str) -> tuple[str, bool]:
     sign, path = item[:1], item[1:].lstrip()
+    if len(path) > PATH_BYTES_MAX:
+        raise ValueError(f"select directive over {PATH_BYTES_MAX} bytes: {item[:40]!r}...")
     if sign not in ("+", "-") or not path:
-        raise ValueError(f"select directive {item!r} is no + or - with a path")
+        raise ValueError(f"select directive {item[:40]!r} is no + or - with a path")
     if path == "/":
         return "", sign == "+"
     if not path.startswith("/") or "" in path[1:].split("/"):
-        raise ValueError(f"select directive {item!r} has a path that is no /name or /name/name")
-    if len(path) > PATH_BYTES_MAX:
-        raise ValueError(f"select directive over {PATH_BYTES_MAX} bytes: {item[:40]!r}...")
+        raise ValueError(f"select directive {item[:40]!r} has no path such as /name or /a/b")
     return path, sign == "+"
 
 

@@ -56,7 +56,7 @@ def test_json(old, new, sent):
         ("1e400", "1e401", False),
         ("10e400", "1e401", True),
         ("0.1000000000000000055", "0.1", False),
-        ("1e%s" % ("9" * 4000), "1e%s8" % ("9" * 3999), False),
+        ("1e" + "9" * 600, "1e" + "9" * 599 + "8", False),
     ],
 )
 def test_json_numbers_compare_by_value_however_large(old, new, are_equal):

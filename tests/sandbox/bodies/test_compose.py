@@ -26,6 +26,7 @@ NAN, INF = float("nan"), float("inf")
         ({"/a": 1, "/a/b": 2, "/a/b/c": 3}, '{"a":1,"a/b":2,"a/b/c":3}'),
         ({"/a/b": 1, "/a": 2}, '{"a/b":1,"a":2}'),
         ({"/x/a/b/c": 1, "/x/a": 2}, '{"x":{"a/b/c":1,"a":2}}'),
+        ({"/a" * 100: 1}, '{"a":' * 100 + "1" + "}" * 100),
         ({"/": 1, "//": 2, "/a/": 3}, '{"":1,"/":2,"a":{"":3}}'),
     ],
 )
@@ -84,3 +85,10 @@ def test_a_path_that_a_type_cannot_have_is_refused_whatever_its_value(kind, path
     for value in (1, None, "x", []):
         with pytest.raises(InvalidBody):
             kind.compose({path: value})
+
+
+@pytest.mark.parametrize("kind", [JSON, FIX])
+@pytest.mark.parametrize("values", [{"/1": "€"}, {"/€": 1}])
+def test_text_that_is_not_one_character_per_byte_is_refused(kind, values):
+    with pytest.raises(InvalidBody, match="€"):
+        kind.compose(values)

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from amps_sandbox.bodies import InvalidBody, body_type
+from amps_sandbox.bodies import InvalidBody, Select, body_type
+from amps_sandbox.bodies.json_body import OBJECT_PATH_BYTES_MAX
 from amps_sandbox.bodies.json_text import DEPTH_MAX, NUMBER_BYTES_MAX
 
 from .helpers import ALL, FIX, GLOBAL, JSON, LOCAL, NVFIX, composite, latin, soh
@@ -60,7 +61,11 @@ def test_json(body, fields):
         ("0." + "3" * (NUMBER_BYTES_MAX - 2), 1 / 3),
     ],
 )
-@pytest.mark.parametrize("around", ['{"a":%s}', '{"a":%s,"b":[{}]}', '{"a":%s,"b":{"c":""}}'])
+@pytest.mark.parametrize(
+    "around",
+    ['{"a":%s}', '{"a":%s,"b":[{}]}', '{"a":%s,"b":"' + "long" * 500 + '"}'],
+    ids=["alone", "beside an array", "in a long body"],
+)
 def test_json_numbers(number, value, around):
     found = JSON.fields((around % number).encode())["/a"]
     assert found == value and type(found) is type(value)
@@ -72,6 +77,7 @@ def test_json_numbers(number, value, around):
         ("é€😀", "é€😀"),
         (r"\u00e9\u20AC\ud83d\uDE00", "é€😀"),
         (r"é\u00e9\\u00e9\\\u00e9", "éé\\u00e9\\é"),
+        (r"\u007f\u0080\u07ff\u0800\uffff", "\x7f\x80\u07ff\u0800\uffff"),
         (r"\"\\\/\b\f\n\r\t\u0041\u0000", '"\\/\b\f\n\r\tA\0'),
         (r"a\ud800b\udc00\ud83d\u0041", "a?b??A"),
     ],
@@ -115,8 +121,8 @@ DEEP = 100_000
         (b'{"a":"\xc3', "no UTF-8 at byte 6"),
         (b'{"a":"\xed\xa0\x80"}', "no UTF-8 at byte 6"),
         (b'{"a":"\xc0\x80"}', "no UTF-8 at byte 6"),
-        (b'{"a":%b}' % (b"9" * (NUMBER_BYTES_MAX + 1)), "a number over 4096 bytes"),
-        (b'{"a":1e%b}' % (b"9" * NUMBER_BYTES_MAX), "a number over 4096 bytes"),
+        (b'{"a":%b}' % (b"9" * (NUMBER_BYTES_MAX + 1)), "a number over 640 bytes"),
+        (b'{"a":1e%b}' % (b"9" * NUMBER_BYTES_MAX), "a number over 640 bytes"),
         (b"[" * DEEP, "nested deeper than 100 at byte 100"),
         (b'{"a":' * DEEP, "nested deeper than 100 at byte 500"),
         (b'{"a":' + b"[" * DEEP + b"]" * DEEP + b"}", "nested deeper than 100 at byte 104"),
@@ -135,8 +141,20 @@ def test_the_depth_limit_counts_nesting_not_brackets():
     most = DEPTH_MAX - 1
     deepest = b'{"a":' + b"[" * most + b'"[\\"["' + b"]" * most + b"}"
     assert JSON.fields(deepest) == {"/a": ['["[']}
+    for kept in (
+        JSON.merge(deepest, b'{"b":1}'),
+        JSON.merge(b'{"b":1}', deepest),
+        JSON.changes(deepest, deepest.replace(b'\\"', b"x"), ["/a"], True)[0],
+        JSON.select(deepest, Select.parse("-/a/b")),
+    ):
+        assert JSON.fields(kept)["/a"] in (['["['], ["[x["])
     many = b'{"a":[' + b",".join([b'{"b":"}"}'] * 1000) + b"]}"
     assert JSON.fields(many) == {"/a/b": ["}"] * 1000}
+
+
+def test_an_object_may_have_a_long_path():
+    longest = "k" * (OBJECT_PATH_BYTES_MAX - 1)
+    assert JSON.fields(f'{{"{longest}":{{"a":1}}}}'.encode()) == {f"/{longest}/a": 1}
 
 
 def test_a_body_is_refused_near_the_recursion_limit_too():

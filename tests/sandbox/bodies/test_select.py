@@ -47,6 +47,8 @@ def test_the_most_specific_directive_decides(text, kept, dropped):
         ("[-/a", "'[-/a'"),
         ("-/a]", "'-/a]'"),
         ("[[-/a]]", "'[-/a]'"),
+        ("[-/" + "a" * 5000, "with one bracket: '[-/aaa"),
+        ("x" * 500, "'" + "x" * 40 + "'"),
         ("-/" + "a" * PATH_BYTES_MAX, "over 512 bytes: '-/aaa"),
         ("," * (DIRECTIVES_MAX + 1), "over 1000 directives"),
         ("x" * (SELECT_BYTES_MAX + 1), "over 65536 bytes"),
@@ -57,6 +59,12 @@ def test_a_bad_list_is_refused_by_name(text, complaint):
         Select.parse(text)
     assert complaint in str(raised.value)
     assert len(str(raised.value)) < 200
+
+
+def test_a_list_at_its_limits_is_accepted():
+    most = ["-/" + "a" * (PATH_BYTES_MAX - 1), *[f"-/{n}" for n in range(DIRECTIVES_MAX - 1)]]
+    assert not Select.parse(",".join(most)).keeps("/998/x")
+    assert Select.parse("-/a".ljust(SELECT_BYTES_MAX)).keeps("/b")
 
 
 @pytest.mark.timeout(10)

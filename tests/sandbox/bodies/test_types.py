@@ -35,6 +35,7 @@ def test_the_same_name_declared_differently_is_another_type():
         ("composite-local", ["binary", "xml"], False),
         ("composite-local", ["binary", "nvfix"], True),
         ("composite-global", ["binary"], False),
+        ("composite-global", ["binary"] * 99 + ["fix"], True),
         ("composite-global", ("json",), True),
     ],
 )
