@@ -29,8 +29,11 @@ PAGING = {b"sow_and_subscribe", b"sow_and_delta_subscribe"}
 AGGREGATING = {b"sow", *PAGING}
 IGNORED = {"live", "fully_durable", "bookmark"}  # known, and without effect here
 
-_LEGACY = (("send_oof", b"true", "oof"), ("send_keys", b"true", "send_keys"))
-_LEGACY += (("send_empty", b"false", "no_empties"),)
+_LEGACY = (
+    ("send_oof", b"true", "oof"),
+    ("send_keys", b"true", "send_keys"),
+    ("send_empty", b"false", "no_empties"),
+)
 
 
 class Request:
