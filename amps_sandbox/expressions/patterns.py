@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import time
-import warnings
 from functools import lru_cache
 from typing import Any, Callable, Optional
 
@@ -136,8 +135,10 @@ class _Compiled(Pattern):
         return None if match is None else match.group()
 
     def sub(self, subject: str, new: str, watch: Watch | None = None) -> str | None:
+        watch = watch or Watch()
+        deadline = time.perf_counter() + watch.seconds
         return self._attempt(
-            subject, watch or Watch(), True, lambda matches: _replace(subject, matches, new)
+            subject, watch, True, lambda matches: _replace(subject, matches, new, deadline)
         )
 
 
@@ -169,8 +170,8 @@ class _Measured(_Compiled):
         return (self._compiled.finditer if find_all else self._compiled.search)(subject)
 
 
-def _replace(subject: str, matches: Any, new: str) -> str | None:
-    parts = []
+def _replace(subject: str, matches: Any, new: str, deadline: float) -> str | None:
+    parts: list[str] = []
     size = end = 0
     for match in matches:
         replacement = _REFERENCE.sub(lambda each, match=match: _group(match, int(each[1])), new)
@@ -179,6 +180,8 @@ def _replace(subject: str, matches: Any, new: str) -> str | None:
         end = match.end()
         if size > TEXT_BYTES_MAX:
             return None
+        if time.perf_counter() > deadline:
+            raise TimeoutError("too many matches for its time")
     return "".join([*parts, subject[end:]])
 
 
@@ -210,17 +213,15 @@ def _compile(text: str, library: Any) -> Pattern:
         return _Literal(text)
     text = portable(text)
     errors = re.error if library is None else library.error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "possible nested set": it means what PCRE means
-        try:
-            if library is None:
-                return _Measured(text, re.compile(text, re.ASCII), pattern_cost(text))
-            compiled = library.compile(text, library.ASCII | library.VERSION0)
-            return _Timed(text, compiled, _cost_if_known(text))
-        except BadPattern:
-            raise
-        except (ValueError, OverflowError, RecursionError, errors) as error:
-            raise BadPattern(f"pattern {text[:80]!r}: {error}") from error
+    try:
+        if library is None:
+            return _Measured(text, re.compile(text, re.ASCII), pattern_cost(text))
+        compiled = library.compile(text, library.ASCII | library.VERSION0)
+        return _Timed(text, compiled, _cost_if_known(text))
+    except BadPattern:
+        raise
+    except (ValueError, OverflowError, RecursionError, errors) as error:
+        raise BadPattern(f"pattern {text[:80]!r}: {error}") from error
 
 
 def _cost_if_known(text: str) -> Cost | None:

@@ -39,6 +39,9 @@ BOTH = pytest.mark.parametrize("library", [regex, None], ids=["regex", "re"])
         ("[^]a]", ["b"], ["]", "a"]),
         (r"[\]a-]", ["]", "-"], ["b"]),
         ("[[a]", ["[", "a"], ["b"]),
+        ("[+--]", ["-", ","], ["."]),
+        ("[a&&b||c~~d]", ["&", "|", "~", "d"], ["e"]),
+        (r"[\[[:digit:]]", ["[", "7"], [":", "d"]),
         ("{x}a{,", ["{x}a{,"], ["xa"]),
         (r'\{"a":1', ['{"a":1'], ["a"]),
         ('{"a":1', ['{"a":1'], ["a"]),
@@ -70,7 +73,8 @@ def test_a_pattern_searches(library, text, yes, no):
         ("(", "a group that never ends"),
         ("a)", "paren"),
         ("*", "nothing to repeat"),
-        ("[", "set|terminated"),
+        ("[", "a set that never ends"),
+        ("a[[:alpha:]", "unterminated character set"),
         ("[z-a]", "bad character range"),
         ("a{2,1}", "min repeat greater than max"),
         ("\\", "bad escape"),
@@ -206,6 +210,15 @@ def test_find_and_sub(library):
     assert pattern.sub("ab" * 9000, "x" * 1000) is None  # over the limit of texts
 
 
+@BOTH
+@pytest.mark.timeout(10)
+def test_a_replacement_of_millions_ends_soon(library):
+    told = []
+    pattern = compile_pattern("[a]", library=library)
+    assert pattern.sub("a" * 4_000_000, "b", Watch(told.append)) is None
+    assert len(told) == 1
+
+
 def test_a_literal_pattern_is_its_characters():
     pattern = literal_pattern(r"C++(")
     assert pattern.search("I like C++(") and not pattern.search("C")
@@ -233,6 +246,7 @@ PIECES = st.sampled_from(
             "{1,3}",
             "{2,}",
         ),
+        *("--", "&&", "||", "~~", "[[:alpha:]]", "[[", "]]", "[^", "[:", ":]"),
         *("^", "$", "\\1", "(?=", "(?i)", "*?", "[", "]", "{", "\\", "-", "(?P<n>", "\\b", "\xe9"),
     ]
 )

@@ -1,5 +1,7 @@
 """Whatever the text or the message, there is an answer or BadExpression, and soon."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,6 +105,12 @@ def test_a_filter_is_its_value_used_as_a_condition(tree, fields):
     assert decided in (True, False)
     assert decided is (parse_filter(f"NOT NOT ({text})").matches(scope))
     assert not (decided and parse_filter(f"NOT ({text})").matches(scope))
+
+
+@given(TREES, st.sampled_from([10**400, -(10**400), True, [10**400, True], math.inf]))
+def test_values_beyond_64_bits_break_nothing(tree, odd):
+    fields = {"/a": odd, "/b/c": odd, "/q p": 1}
+    assert parse_filter(as_text(tree)).matches(Scope(fields)) in (True, False)
 
 
 def answers(parse_text, text):
