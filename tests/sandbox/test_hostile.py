@@ -254,6 +254,36 @@ def test_case_61_a_slow_reader_is_closed_and_others_are_served(connect):
         assert [client.name for client in sandbox.clients()] == ["quick", "p"]
 
 
+def test_who_asks_for_much_and_reads_nothing_waits_and_costs_nobody(connect):
+    with Sandbox(topics=["orders:/id"], client_buffer_bytes=1_000_000) as sandbox:
+        for number in range(50):
+            sandbox.publish("orders", b'{"id":%d,"pad":"%b"}' % (number, b"x" * 100_000))
+        driver, other = connect(sandbox, "a"), connect(sandbox, "b")
+        query = {"c": "sow", "t": "orders", "bs": 50, "a": "completed"}
+        driver.socket.sendall(b"".join(frame({**query, "cid": str(n)}) for n in range(30)))
+        sandbox.wait_until(lambda: sandbox.frames(command="group_end"))
+        for _ in range(3):
+            assert other.everything_before() == []
+        assert len(sandbox.frames(command="group_begin")) < 5
+        for number in range(30):
+            kinds = [driver.read()["c"] for _ in range(3)]
+            assert kinds == ["group_begin", "sow", "group_end"]
+            driver.read_ack(cid=str(number), records_returned=50)
+        assert driver.everything_before() == []
+
+
+def test_results_that_are_read_at_once_choke_nobody(connect, monkeypatch):
+    monkeypatch.setattr(connection, "READ_BYTES", 1 << 20)
+    with Sandbox(topics=["orders:/id"], client_buffer_bytes=1000) as sandbox:
+        for number in range(50):
+            sandbox.publish("orders", b'{"id":%d,"pad":"%b"}' % (number, b"x" * 100))
+        driver = connect(sandbox, "a")
+        query = {"c": "sow", "t": "orders", "a": "completed"}
+        driver.socket.sendall(b"".join(frame({**query, "cid": str(n)}) for n in range(200)))
+        got = [message["cid"] for message in driver.everything_before() if message["c"] == "ack"]
+        assert got == [str(number) for number in range(200)]
+
+
 def test_one_message_larger_than_the_buffer_still_gets_through(connect):
     with Sandbox(client_buffer_bytes=100_000) as sandbox:
         driver = connect(sandbox, "a")
