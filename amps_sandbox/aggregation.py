@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,9 +20,10 @@ class _Group:
     record that came last, also when that is gone.
     """
 
-    __slots__ = ("inputs", "newest", "totals", "record")
+    __slots__ = ("inputs", "newest", "number", "totals", "record")
 
-    def __init__(self, newest: Scope) -> None:
+    def __init__(self, newest: Scope, number: int) -> None:
+        self.number = number
         self.inputs: dict[bytes, tuple[Any, ...]] = {}
         self.newest = newest
         self.totals: list[Any] | None = None
@@ -39,6 +41,7 @@ class Aggregation:
         self._projection = projection
         self._source = source
         self._groups: dict[tuple[Any, ...], _Group] = {}
+        self._numbers = itertools.count()
         self._group_of: dict[bytes, tuple[Any, ...]] = {}
 
     @property
@@ -74,7 +77,7 @@ class Aggregation:
         name = self._projection.group_key(scope)
         group = self._groups.get(name)
         if group is None:
-            group = self._groups[name] = _Group(scope)
+            group = self._groups[name] = _Group(scope, next(self._numbers))
             group.totals = self._projection.totals()
         group.newest = scope
         inputs = group.inputs[record.key] = self._projection.inputs(scope)
@@ -99,6 +102,7 @@ class Aggregation:
             self.made.type.compose(values),
             self.made.type.fields,
             time_ns=now_ns,
+            number=group.number,
         )
         return Change(before, group.record)
 
