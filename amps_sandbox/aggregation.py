@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,13 +13,20 @@ from .sow import Change, Record, generated_key
 
 
 class _Group:
-    """The records of one group as expressions see them, the newest last, and what they make."""
+    """The records of one group and what they make.
 
-    __slots__ = ("members", "values", "record")
+    Of each record is kept what it adds to the aggregates. While a group only grows, its totals
+    grow with it; when it lost a record they are added up again. What is not aggregated is of the
+    record that came last, also when that is gone.
+    """
 
-    def __init__(self) -> None:
-        self.members: dict[bytes, Scope] = {}
-        self.values: dict[str, Any] | None = None
+    __slots__ = ("inputs", "newest", "number", "totals", "record")
+
+    def __init__(self, newest: Scope, number: int) -> None:
+        self.number = number
+        self.inputs: dict[bytes, tuple[Any, ...]] = {}
+        self.newest = newest
+        self.totals: list[Any] | None = None
         self.record: Record | None = None
 
 
@@ -33,6 +41,7 @@ class Aggregation:
         self._projection = projection
         self._source = source
         self._groups: dict[tuple[Any, ...], _Group] = {}
+        self._numbers = itertools.count()
         self._group_of: dict[bytes, tuple[Any, ...]] = {}
 
     @property
@@ -44,43 +53,56 @@ class Aggregation:
         for record in records:
             self._enter(record, now_ns)
         for name in self._groups:
-            self._project(name, now_ns, has_lost=False)
+            self._project(name, now_ns)
         return self.records
 
     def apply(self, change: Change, now_ns: int) -> list[Change]:
         """What a change means for the groups: first for the one it leaves, then where it comes."""
         key = change.key
         assert key is not None
-        touched = {}
+        touched: dict[tuple[Any, ...], None] = {}
         left = self._group_of.pop(key, None)
         if left is not None:
-            del self._groups[left].members[key]
-            touched[left] = True
+            group = self._groups[left]
+            del group.inputs[key]
+            group.totals = None
+            touched[left] = None
         if change.new is not None:
-            touched[self._enter(change.new, now_ns)] = False
-        return [self._project(name, now_ns, has_lost) for name, has_lost in touched.items()]
+            touched[self._enter(change.new, now_ns)] = None
+        return [self._project(name, now_ns) for name in touched]
 
     def _enter(self, record: Record, now_ns: int) -> tuple[Any, ...]:
         assert record.key is not None
         scope = self._source.scope(record, now_ns)
         name = self._projection.group_key(scope)
-        self._groups.setdefault(name, _Group()).members[record.key] = scope
+        group = self._groups.get(name)
+        if group is None:
+            group = self._groups[name] = _Group(scope, next(self._numbers))
+            group.totals = self._projection.totals()
+        group.newest = scope
+        inputs = group.inputs[record.key] = self._projection.inputs(scope)
+        if group.totals is not None:
+            self._projection.add(group.totals, inputs)
         self._group_of[record.key] = name
         return name
 
-    def _project(self, name: tuple[Any, ...], now_ns: int, has_lost: bool) -> Change:
+    def _project(self, name: tuple[Any, ...], now_ns: int) -> Change:
         group = self._groups[name]
         before = group.record
-        if not group.members:
+        if not group.inputs:
             del self._groups[name]
             return Change(before, None, b"deleted")
-        former = group.values if has_lost else None
-        group.values = self._projection.project(group.members.values(), former)
+        if group.totals is None:
+            group.totals = self._projection.totals()
+            for inputs in group.inputs.values():
+                self._projection.add(group.totals, inputs)
+        values = self._projection.result(group.totals, group.newest)
         group.record = Record(
             generated_key(self.made.topic, list(name)),
-            self.made.type.compose(group.values),
+            self.made.type.compose(values),
             self.made.type.fields,
             time_ns=now_ns,
+            number=group.number,
         )
         return Change(before, group.record)
 

@@ -38,6 +38,7 @@ def sow(peer: Peer, frame: Frame, acks: Acks) -> None:
             raise Refused("invalid topic", "it keeps no records")
         _refuse_unreadable(peer, request)
     found = queries.find(peer.topics, peer, request)
+    _note_ignored(peer, request)
     acks.send("processed")
     _send(peer, frame.header, acks, request, found)
 
@@ -109,10 +110,14 @@ def _add(peer: Peer, subscription: Subscription) -> None:
     request = subscription.request
     peer.subscriptions[subscription.sub_id] = subscription
     peer.topics.add(subscription)
-    if request.unknown_options:
-        peer.note(f"ignored options: {', '.join(request.unknown_options)[:100]!a}")
+    _note_ignored(peer, request)
     shown = f"{text(request.topic[:100])!a} as {text(subscription.sub_id[:100])!a}"
     peer.note(f"{text(request.verb)} to {shown}")
+
+
+def _note_ignored(peer: Peer, request: Request) -> None:
+    if request.unknown_options:
+        peer.note(f"ignored options: {', '.join(request.unknown_options)[:100]!a}")
 
 
 def _send(peer: Peer, header: Header, acks: Acks, request: Request, found: list[Found]) -> None:
@@ -130,10 +135,11 @@ def _send(peer: Peer, header: Header, acks: Acks, request: Request, found: list[
 
 def _visible(peer: Peer, subscription: Subscription) -> list[Found]:
     """All that the client of a subscription may know of."""
-    seen = subscription.shape and subscription.shape.visible()
-    if seen is None:
+    shape = subscription.shape
+    seen = None if shape is None else shape.visible()
+    if shape is None or seen is None:
         return queries.find(peer.topics, peer, subscription.request, is_limited=False)
-    source = subscription.shape.made(peer.topics.source(subscription.topic))
+    source = shape.made(peer.topics.source(subscription.topic))
     return [Found(source, seen, len(seen), len(seen))]
 
 

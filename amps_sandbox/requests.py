@@ -29,8 +29,11 @@ PAGING = {b"sow_and_subscribe", b"sow_and_delta_subscribe"}
 AGGREGATING = {b"sow", *PAGING}
 IGNORED = {"live", "fully_durable", "bookmark"}  # known, and without effect here
 
-_LEGACY = (("send_oof", b"true", "oof"), ("send_keys", b"true", "send_keys"))
-_LEGACY += (("send_empty", b"false", "no_empties"),)
+_LEGACY = (
+    ("send_oof", b"true", "oof"),
+    ("send_keys", b"true", "send_keys"),
+    ("send_empty", b"false", "no_empties"),
+)
 
 
 class Request:
@@ -56,6 +59,8 @@ class Request:
         self.skip_n = self._count(header, "skip_n")
         if self.skip_n is not None and self.top_n is None:
             raise Refused("invalid options", "skip_n without top_n")
+        if self.skip_n is not None and self.verb == b"sow" and self.order is None:
+            raise Refused("orderby required", "skip_n")
         self.select = self._select()
         self.projection = self._projection()
         self.conflation_s, self.conflation_key = self._conflation()

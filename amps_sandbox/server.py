@@ -55,7 +55,7 @@ class Server:
         self._topics = make_topics(plan, settings.message_types, self.clock, self.log)
         self._outbox = Outbox()
         self._connections = 0
-        self._last_change = (0, 0, 0)
+        self._last_change = (0, 0, 0, 0)
 
     def start(self) -> None:
         """Takes all addresses and begins to serve; on failure none is kept."""
@@ -185,7 +185,8 @@ class Server:
 
     def _end_of_round(self) -> None:
         self._outbox.flush()
-        change = (self.trace.total, self._connections, len(self.peers))
+        records = sum(topics.changes for topics in self._topics.values())
+        change = (self.trace.total, self._connections, len(self.peers), records)
         if change != self._last_change:
             self._last_change = change
             for event in self.watchers:

@@ -123,10 +123,10 @@ def shape_of(subscription: Subscription, topics: Topics) -> Shape | None:
         page = Page(request.skip_n or 0, request.top_n or 0, request.order)
     if request.conflation_s is not None:
         _check_conflation(request, topics)
-    elif aggregation is None and page is None:
-        return None
-    else:
+    if aggregation is not None or page is not None:
         request.refuse_chance()
+    elif request.conflation_s is None:
+        return None
     return Shape(subscription, topics.clock, aggregation, page)
 
 

@@ -20,11 +20,12 @@ Fields = Mapping[str, Any]
 class Record:
     """One message as the engine knows it. It is never changed; an update makes another one.
 
+    `number` counts the keys of a topic in the order they came, which is how equals are ordered.
     Times are nanoseconds since 1970; `lifetime_s` is how long it lives from `time_ns` on, None if
     for ever. `fields` are read from the body when somebody asks, once.
     """
 
-    __slots__ = ("key", "body", "x", "time_ns", "lifetime_s", "_read", "_fields")
+    __slots__ = ("key", "body", "x", "time_ns", "lifetime_s", "number", "_read", "_fields")
 
     def __init__(
         self,
@@ -36,12 +37,14 @@ class Record:
         time_ns: int = 0,
         lifetime_s: float | None = None,
         fields: Fields | None = None,
+        number: int = 0,
     ):
         self.key = key
         self.body = body
         self.x = x
         self.time_ns = time_ns
         self.lifetime_s = lifetime_s
+        self.number = number
         self._read = read
         self._fields = fields
 
@@ -100,6 +103,7 @@ class Store:
         self._lifetime_s = lifetime_s
         self._due: list[tuple[int, int, Record]] = []
         self._order = itertools.count()
+        self._numbers = itertools.count()
         self._timer: Timer | None = None
 
     @property
@@ -122,8 +126,10 @@ class Store:
         assert record.key is not None
         old = self.records.get(record.key)
         self.records[record.key] = record
-        if record.lifetime_s is not None and not self.is_derived:
-            self._await(record)
+        if not self.is_derived:  # what they keep is numbered, and expires, where it comes from
+            record.number = next(self._numbers) if old is None else old.number
+            if record.lifetime_s is not None:
+                self._await(record)
         return old
 
     def remove(self, key: bytes) -> Record | None:

@@ -66,6 +66,7 @@ class Topics:
         self.type = body_type
         self.clock = clock
         self.stores: dict[bytes, Store] = {}
+        self.changes = 0  # of records, in all stores
         self._entitlements = entitlements
         self._log = log
         self._derived: dict[bytes, list[Derived]] = {}
@@ -120,7 +121,7 @@ class Topics:
         user = peer.user.encode("utf-8", "surrogateescape")
         return Gate(
             wanted=request.filter,
-            keys=request.sow_keys and frozenset(request.sow_keys),
+            keys=None if request.sow_keys is None else frozenset(request.sow_keys),
             readable=None if readable is True else readable,
             client_name=peer.name,
             user=user,
@@ -193,6 +194,7 @@ class Topics:
         self, store: Store, change: Change, time_ns: int, user_id: bytes | None = None
     ) -> None:
         """Tells subscribers of a change that is in the store, then the topics made of this one."""
+        self.changes += 1
         topic = store.topic
         routes = self._routes.get(topic) or self._find_routes(topic)
         if routes.plain and change.new is not None:
@@ -217,7 +219,7 @@ class Topics:
 
     def _tell(self, routes: _Routes, news: News) -> None:
         for peer, interested in routes.choosy:
-            sharers: list[Subscription] = []
+            sharers: list[tuple[Subscription, Change]] = []
             gone: dict[bytes, tuple[Change, list[Subscription]]] = {}
             for subscription, gate in interested:
                 change = subscription.focus(news, gate)
@@ -254,21 +256,19 @@ class Topics:
     @staticmethod
     def _tell_sharers(peer: Peer, sharers: list[tuple[Subscription, Change]], news: News) -> None:
         """One frame for all; as soon as one of them gets the whole message, all do."""
-        deltas = []
         told = []
+        is_full = False
         for subscription, change in sharers:
             delta = None
             if subscription.is_delta and change.old is not None:
                 delta = news.delta(subscription.with_keys)
             if delta is None or delta[1] or not subscription.no_empties:
                 told.append(subscription)
-                deltas.append(delta)
+                is_full = is_full or delta is None
         if not told:
             return
-        if None in deltas:
-            body = news.change.told.body
-        else:
-            body = news.delta(any(one.with_keys for one in told))[0]
+        delta = None if is_full else news.delta(any(one.with_keys for one in told))
+        body = news.change.told.body if delta is None else delta[0]
         peer.send(
             news.publish(
                 b",".join(one.sub_id for one in told),

@@ -48,7 +48,8 @@ def _topics(
             )
     stores = [_store(topic, clock) for topic in declared]
     topics = Topics(kind, clock, stores, entitlements, log)
-    for made in (*plan.views, *plan.conflated):
+    derived: list[View | Conflated] = [*plan.views, *plan.conflated]
+    for made in derived:
         if made.message_type == kind.name:
             try:
                 _add_view(topics, made) if isinstance(made, View) else _add_copy(topics, made)

@@ -12,6 +12,9 @@ from .scope import Scope
 from .tree import Field
 from .values import NAN, first
 
+Inputs = tuple[Any, ...]
+Totals = list[Any]  # one object for each aggregate
+
 
 class _Column(NamedTuple):
     path: str
@@ -67,17 +70,35 @@ class Projection:
         the group's former output and belongs here when the group lost a record: what is neither
         aggregated nor grouped then stays as it was. Otherwise it is the newest record's.
         """
-        gathered = [(make(), run) for make, run in self._aggregates]
-        newest = None
+        totals, newest = self.totals(), None
         for newest in scopes:
-            if self._needs_watch:
-                newest.watch = watch_for(newest)
-            for aggregate, run in gathered:
-                value = first(run(newest))
-                if value is not None:
-                    aggregate.add(value)
+            self.add(totals, self.inputs(newest))
+        return self.result(totals, newest, before)
+
+    # The same in steps, for groups that grow and are projected again and again
+
+    def totals(self) -> Totals:
+        """What no record at all adds up to."""
+        return [make() for make, _ in self._aggregates]
+
+    def inputs(self, scope: Scope) -> Inputs:
+        """What one record adds to each aggregate; None is nothing."""
+        if self._needs_watch:
+            scope.watch = watch_for(scope)
+        return tuple([first(run(scope)) for _, run in self._aggregates])
+
+    @staticmethod
+    def add(totals: Totals, inputs: Inputs) -> None:
+        for aggregate, value in zip(totals, inputs):
+            if value is not None:
+                aggregate.add(value)
+
+    def result(
+        self, totals: Totals, newest: Scope | None, before: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """What `project` gives of the records whose inputs were added, the newest one last."""
         scope = newest or Scope()
-        scope.aggregates = [aggregate.result() for aggregate, _ in gathered]
+        scope.aggregates = [aggregate.result() for aggregate in totals]
         return {
             path: before.get(path) if stays and before is not None else _output(run(scope))
             for path, run, stays in self._columns

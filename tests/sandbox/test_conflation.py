@@ -234,6 +234,13 @@ def test_a_conflated_topic_catches_up_after_a_stop(copied, connect):
         assert len(copied.sow("orders-C")) == 1
 
 
+def test_records_that_change_by_themselves_can_be_waited_for():
+    copy = Conflated("copy", "orders", "20ms")
+    with Sandbox(topics=["orders:/id"], conflated=[copy]) as sandbox:
+        sandbox.publish("orders", body(1, 1))
+        sandbox.wait_until(lambda: sandbox.sow("copy"))
+
+
 @pytest.mark.parametrize("verb", ["p", "delta_publish", "sow_delete"])
 @pytest.mark.parametrize("topic", ["orders-C", "small"])
 def test_case_41_a_conflated_topic_is_not_published_to(copied, connect, verb, topic):

@@ -10,14 +10,10 @@ EXPRESSIONS = [
     *(".date_formats", ".orders", ".projections"),
 ]
 
+ENGINE = [".clock", ".declarations", ".listener", ".options", ".patterns", ".sow", ".wire"]
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("", ".clock", ".declarations", ".listener", ".options", ".patterns", ".sow", ".wire"),
-        *(f".expressions{name}" for name in EXPRESSIONS),
-    ],
-)
+
+@pytest.mark.parametrize("name", ["", *ENGINE, *(f".expressions{name}" for name in EXPRESSIONS)])
 def test_examples_in_docstrings_hold(name):
     outcome = doctest.testmod(importlib.import_module("amps_sandbox" + name))
     assert outcome.attempted > 0 and outcome.failed == 0

@@ -172,6 +172,7 @@ def test_case_32_a_page_in_order(orders, connect, limits):
     [
         ({"skip_n": 1}, "invalid options"),
         ({"opts": "skip_n=1"}, "invalid options"),
+        ({"opts": "top_n=1,skip_n=1"}, "orderby required"),
         ({"opts": "top_n=-1"}, "invalid options"),
         ({"opts": "top_n=" + "9" * 5000}, "invalid options"),
         ({"opts": "top_n=\u0663"}, "invalid options"),

@@ -4,8 +4,7 @@ import pytest
 
 from amps_sandbox.expressions import BadExpression, parse_filter
 
-from .values import matches as matches_fields
-from .values import same, value
+from .values import matches as matches_fields, same, value
 
 ORDER = {"/id": 7, "/px": 12.5, "/state": "open", "/data": [1, "zebra"], "/s": "I like C++"}
 

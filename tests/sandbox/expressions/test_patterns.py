@@ -5,8 +5,7 @@ import sys
 
 import pytest
 import regex
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from amps_sandbox.expressions import BadPattern, Scope, Watch, limits, parse_filter
 from amps_sandbox.expressions.pattern_cost import pattern_cost

@@ -3,8 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from amps_sandbox.expressions import (
     BadExpression,
@@ -12,8 +11,8 @@ from amps_sandbox.expressions import (
     parse_filter,
     parse_order,
     parse_projection,
+    tree as t,
 )
-from amps_sandbox.expressions import tree as t
 from amps_sandbox.expressions.catalogue import AGGREGATE, FUNCTIONS, PATTERN
 from amps_sandbox.expressions.compiling import Compiler
 from amps_sandbox.expressions.parser import parse

@@ -1,8 +1,7 @@
 """Our parser and one made by lark take and refuse the same texts, and read them alike."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from amps_sandbox.expressions import BadExpression
 from amps_sandbox.expressions.catalogue import FUNCTIONS
