@@ -253,7 +253,7 @@ cdef class MessageStream:
             message.copy_view(view)
         else:
             message.adopt(view, apart)
-        self.newer = message if message.is_small() else None
+        self.newer = message if message.apart is NULL else None
         return message
 
 
