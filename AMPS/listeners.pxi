@@ -48,7 +48,12 @@ cdef class Listeners:
     cdef int hold(self, Handler handler) except -1:
         """Keeps what a route points at."""
         self.handlers.add(handler)
-        self.by_id[handler.id] = handler
+        return 0
+
+    cdef int give_id(self, Handler handler) except -1:
+        """The id is this handler's from now on, unless it has been let go of."""
+        if handler in self.handlers:
+            self.by_id[handler.id] = handler
         return 0
 
     cdef int let_go(self, Handler handler) except -1:
