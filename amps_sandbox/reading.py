@@ -54,7 +54,7 @@ def sow_and_subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
     if subscription.shape is not None:
         for one in found:
             subscription.shape.know(one.source, one.records)
-    if before is not None and before.query_id is not None:
+    if before is not None and before.request.is_query:
         has = _visible(peer, subscription)
         had = _visible(peer, before)
         found, left = _without(found, had), _without(had, has)

@@ -76,6 +76,11 @@ class Request:
         return self.verb in (b"delta_subscribe", b"sow_and_delta_subscribe")
 
     @property
+    def is_query(self) -> bool:
+        """Whether the records that are there come first."""
+        return self.verb in AGGREGATING
+
+    @property
     def is_paginated(self) -> bool:
         """Whether a subscription shows a page, rather than its query alone."""
         has_both = self.top_n is not None and self.skip_n is not None
