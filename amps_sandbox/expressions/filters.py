@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from .compiling import Compiler, watched
+from .compiling import Compiler, is_long, watched
 from .limits import CACHED_BYTES_MAX, FILTERS_CACHED_MAX
 from .parser import parse
 from .scope import Scope
@@ -20,13 +20,13 @@ class Filter:
     __slots__ = ("text", "is_deterministic", "paths", "qualifiers", "_decide")
 
     def __init__(self, text: str):
-        compiler = Compiler()
+        compiler = Compiler(is_long=is_long(text))
         decide = compiler.truth(parse(text))
         self.text = text
         self.is_deterministic = compiler.is_deterministic
         self.paths = frozenset(compiler.paths)
         self.qualifiers: frozenset[tuple[str | None, str]] = frozenset(compiler.qualifiers)
-        self._decide: Any = watched(decide) if compiler.has_patterns else decide
+        self._decide: Any = watched(decide) if compiler.needs_watch else decide
 
     def matches(self, scope: Scope) -> bool:
         """Whether the filter is true, not false or NULL. Never raises, takes bounded time."""

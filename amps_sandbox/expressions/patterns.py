@@ -8,6 +8,7 @@ match, and patterns that could backtrack without end are refused.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from functools import lru_cache
@@ -38,18 +39,25 @@ _REFERENCE = re.compile(r"\\([0-9])")
 
 
 class Watch:
-    """How long searches may still take, and who is told the first time one was given up."""
+    """How long searches may still take, and who is told the first time one was given up.
 
-    __slots__ = ("seconds", "tell")
+    At `deadline`, by time.perf_counter, the rest of a long expression is given up, too.
+    """
+
+    __slots__ = ("seconds", "tell", "deadline")
 
     def __init__(self, tell: Tell = None, seconds: float = PATTERN_SECONDS_MAX):
         self.seconds = seconds
         self.tell = tell
+        self.deadline = math.inf
 
     def give_up(self, pattern: str, why: str) -> None:
+        self.say(f"pattern {pattern[:80]!r} counts as no match: {why}")
+
+    def say(self, line: str) -> None:
         tell, self.tell = self.tell, None
         if tell is not None:
-            tell(f"pattern {pattern[:80]!r} counts as no match: {why}")
+            tell(line)
 
 
 class Pattern:

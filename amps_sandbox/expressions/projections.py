@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from .compiling import Compiler, Run
+from .compiling import Compiler, Run, is_long, watch_for
 from .errors import BadExpression, bad
 from .parser import Parser
-from .patterns import Watch
 from .scope import Scope
 from .tree import Field
 from .values import NAN, first
@@ -40,12 +39,12 @@ class Projection:
         if len(set(self.grouping)) < len(self.grouping):
             raise BadExpression("grouping has a path twice")
         self._groups = tuple([compiler.value(node) for _, node in groups])
-        compiler = Compiler(with_aggregates=True)
+        compiler = Compiler(with_aggregates=True, is_long=is_long(projection))
         fields = Parser(projection).fields()
         _refuse_clashes(fields)
         self._columns = [self._column(field, compiler) for field in fields]
         self._aggregates = tuple(compiler.aggregates)
-        self._has_patterns = compiler.has_patterns
+        self._needs_watch = compiler.needs_watch
         self.is_deterministic = compiler.is_deterministic
         self.paths = frozenset(compiler.paths) | frozenset(self.grouping)
         self.qualifiers = frozenset(compiler.qualifiers)
@@ -84,8 +83,8 @@ class Projection:
 
     def inputs(self, scope: Scope) -> Inputs:
         """What one record adds to each aggregate; None is nothing."""
-        if self._has_patterns:
-            scope.watch = Watch(scope.tell)
+        if self._needs_watch:
+            scope.watch = watch_for(scope)
         return tuple([first(run(scope)) for _, run in self._aggregates])
 
     @staticmethod
@@ -99,6 +98,8 @@ class Projection:
     ) -> dict[str, Any]:
         """What `project` gives of the records whose inputs were added, the newest one last."""
         scope = newest or Scope()
+        if self._needs_watch:
+            scope.watch = watch_for(scope)
         scope.aggregates = [aggregate.result() for aggregate in totals]
         return {
             path: before.get(path) if stays and before is not None else _output(run(scope))

@@ -184,6 +184,32 @@ def test_a_filter_with_many_costly_patterns_ends_soon_and_says_so():
     assert len(told) == 1
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("term", "fields"),
+    [
+        ("/a = /b", {"/a": [0] * 300, "/b": [1] * 300}),
+        ("/a = 1", {"/a": [0] * 100_000}),
+        ("UPPER(/a) = 'x'", {"/a": "a" * 10_000_000}),
+        ("IF(/a = /b, 1, 0) + IF(/a = /b, 1, 0)", {"/a": [0] * 300, "/b": [1] * 300}),
+    ],
+)
+def test_a_long_filter_on_a_big_message_ends_soon_and_says_so(term, fields):
+    told = []
+    count = (limits.EXPRESSION_BYTES_MAX - 10) // (len(term) + 4)
+    found = parse_filter(f"0 = 1{f' OR {term}' * count}")
+    assert not found.matches(Scope(fields, tell=told.append))
+    assert told == ["the rest of an expression is NULL: it took 1.0 s"]
+    assert not found.matches(Scope({}))
+
+
+@pytest.mark.timeout(20)
+def test_constants_that_grow_are_not_worked_out_beforehand():
+    grown = "REPLACE(" * 8 + "'aaaa'" + ", 'a', 'aaaaaaaa')" * 8
+    text = " OR ".join([f"LENGTH({grown}) = 1"] * 200)
+    assert not parse_filter(text).matches(Scope())
+
+
 def test_without_regex_installed_the_standard_library_does():
     program = (
         "import sys; sys.modules['regex'] = None; "
