@@ -54,12 +54,13 @@ class Shape:
     def is_paginated(self) -> bool:
         return self._page is not None
 
-    def fill(self, records: list[Record], now_ns: int) -> tuple[list[Record], int]:
+    def fill(self, records: Iterable[Record], now_ns: int) -> tuple[list[Record], int]:
         """Takes what is there at the beginning; gives what is seen of it, and of how much."""
-        if self._aggregation is not None:
-            records = self._aggregation.fill(records, now_ns)
-        count = len(records)
-        return records if self._page is None else self._page.fill(records), count
+        if self._aggregation is None:
+            made = list(records)
+        else:
+            made = self._aggregation.fill(records, now_ns)
+        return made if self._page is None else self._page.fill(made), len(made)
 
     def know(self, source: Source, records: Iterable[Record]) -> None:
         """These records have been sent."""
