@@ -40,6 +40,7 @@ class Aggregation:
         self.made = source._replace(topic=topic, key_paths=key_columns(projection))
         self._projection = projection
         self._source = source
+        self._touched: dict[tuple[Any, ...], int] = {}  # groups to be projected, as of which time
         self._groups: dict[tuple[Any, ...], _Group] = {}
         self._numbers = itertools.count()
         self._group_of: dict[bytes, tuple[Any, ...]] = {}
@@ -52,26 +53,34 @@ class Aggregation:
         """Takes the first records, all at once; gives what they make."""
         for record in records:
             self._enter(record, now_ns)
-        for name in self._groups:
-            self._project(name, now_ns)
+        self.settle()
         return self.records
 
     def apply(self, change: Change, now_ns: int) -> list[Change]:
         """What a change means for the groups: first for the one it leaves, then where it comes."""
+        self.note(change, now_ns)
+        return self.settle()
+
+    def note(self, change: Change, now_ns: int) -> None:
+        """Takes a change; what it means is worked out by `settle`."""
         key = change.key
         assert key is not None
-        touched: dict[tuple[Any, ...], None] = {}
         left = self._group_of.pop(key, None)
         if left is not None:
             group = self._groups[left]
             del group.inputs[key]
             group.totals = None
-            touched[left] = None
+            self._touched[left] = now_ns
         if change.new is not None:
-            touched[self._enter(change.new, now_ns)] = None
-        return [self._project(name, now_ns) for name in touched]
+            self._enter(change.new, now_ns)
 
-    def _enter(self, record: Record, now_ns: int) -> tuple[Any, ...]:
+    def settle(self) -> list[Change]:
+        """What has changed since the last time, once for each group."""
+        touched, self._touched = self._touched, {}
+        changes = [self._project(name, now_ns) for name, now_ns in touched.items()]
+        return [change for change in changes if change.old or change.new]
+
+    def _enter(self, record: Record, now_ns: int) -> None:
         assert record.key is not None
         scope = self._source.scope(record, now_ns)
         name = self._projection.group_key(scope)
@@ -84,7 +93,7 @@ class Aggregation:
         if group.totals is not None:
             self._projection.add(group.totals, inputs)
         self._group_of[record.key] = name
-        return name
+        self._touched[name] = now_ns
 
     def _project(self, name: tuple[Any, ...], now_ns: int) -> Change:
         group = self._groups[name]

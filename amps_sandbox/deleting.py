@@ -62,7 +62,7 @@ def _stores(peer: Peer, topic: bytes, is_literal: bool) -> list[Store]:
         if store is None or store.is_derived:
             raise Refused("invalid topic", "it keeps no records of its own")
         return [store]
-    fits = pattern_of(topic)
+    fits = pattern_of(topic, peer.note)
     return [store for store in stores.values() if fits(store.topic) and not store.is_derived]
 
 

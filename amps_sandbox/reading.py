@@ -22,7 +22,7 @@ NO_RECORDS = {"topic_matches": 0, "matches": 0, "records_returned": 0}
 
 
 def subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
-    request = Request(frame.header)
+    request = Request(frame.header, peer.note)
     subscription = _subscription(peer, frame.header, request)
     _add(peer, subscription)
     acks.send("processed")
@@ -32,7 +32,7 @@ def subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
 
 def sow(peer: Peer, frame: Frame, acks: Acks) -> None:
     """Queries topics; a named one must keep records, a regex finds what it finds."""
-    request = Request(frame.header)
+    request = Request(frame.header, peer.note)
     if request.matches_topic is None:
         if request.topic not in peer.topics.stores:
             raise Refused("invalid topic", "it keeps no records")
@@ -45,7 +45,7 @@ def sow(peer: Peer, frame: Frame, acks: Acks) -> None:
 
 def sow_and_subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
     """What matches now, and from then on what is published: nothing is missed or sent twice."""
-    request = Request(frame.header)
+    request = Request(frame.header, peer.note)
     query_id = query_id_of(frame.header)
     subscription = _subscription(peer, frame.header, request, query_id)
     found = queries.find(peer.topics, peer, request, shape=subscription.shape)
@@ -54,7 +54,7 @@ def sow_and_subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
     if subscription.shape is not None:
         for one in found:
             subscription.shape.know(one.source, one.records)
-    if before is not None and before.query_id is not None:
+    if before is not None and before.request.is_query:
         has = _visible(peer, subscription)
         had = _visible(peer, before)
         found, left = _without(found, had), _without(had, has)

@@ -7,6 +7,7 @@ from typing import Callable
 from .acks import Refused
 from .bodies import Select
 from .conflation import AUTO_S
+from .declarations import KEY_PATHS_MAX
 from .expressions import (
     BadExpression,
     Filter,
@@ -37,9 +38,12 @@ _LEGACY = (
 
 
 class Request:
-    """One read command's wishes. Raises Refused with the reason that its ack says."""
+    """One read command's wishes. Raises Refused with the reason that its ack says.
 
-    def __init__(self, header: Header):
+    `tell` is given a line when a regular expression was given up because it took too long.
+    """
+
+    def __init__(self, header: Header, tell: Callable[[str], None] | None = None):
         self.verb: bytes = header["c"]
         self.options = parse_options(text(header.get("opts", b"")))
         for name, value, option in _LEGACY:
@@ -48,7 +52,7 @@ class Request:
         self.topic: bytes = header.get("t") or _refuse("no topic")
         self.matches_topic: Callable[[bytes], bool] | None = None  # None: this topic and no other
         if "non_regex_topic" not in self.options and is_regex(self.topic):
-            self.matches_topic = pattern_of(self.topic)
+            self.matches_topic = pattern_of(self.topic, tell)
         self.filter = filter_of(header)
         self.order = _order(header)
         self.batch_size = header.get("bs", 1) or 1
@@ -70,6 +74,11 @@ class Request:
     @property
     def is_delta(self) -> bool:
         return self.verb in (b"delta_subscribe", b"sow_and_delta_subscribe")
+
+    @property
+    def is_query(self) -> bool:
+        """Whether the records that are there come first."""
+        return self.verb in AGGREGATING
 
     @property
     def is_paginated(self) -> bool:
@@ -158,7 +167,8 @@ class Request:
         if said in ("", "none"):
             return None, paths
         interval_s = AUTO_S if said == "auto" else parse_seconds(said)
-        if not interval_s or not all(path.startswith("/") for path in paths):
+        is_key = len(paths) <= KEY_PATHS_MAX and all(path.startswith("/") for path in paths)
+        if not interval_s or not is_key:
             raise Refused("invalid options", f"conflation={said}, key {','.join(paths)}")
         return interval_s, paths
 
@@ -171,9 +181,10 @@ def _refuse(reason: str) -> bytes:
     raise Refused(reason)
 
 
-def pattern_of(topic: bytes) -> Callable[[bytes], bool]:
+def pattern_of(topic: bytes, tell: Callable[[str], None] | None = None) -> Callable[[bytes], bool]:
+    """Which topics a regular expression means."""
     try:
-        return topic_pattern(topic)
+        return topic_pattern(topic, tell)
     except BadExpression as error:
         raise Refused("bad regex topic", f"{text(topic[:100])}: {error}") from error
 

@@ -168,7 +168,7 @@ class Server:
         store = self._known(message_type).stores.get(topic)
         if store is None:
             raise ValueError(f"topic {text(topic)!r} keeps no {message_type} records")
-        return list(store.records.values())
+        return list(store.chosen())
 
     def _known(self, message_type: str) -> Topics:
         if message_type not in self._topics:

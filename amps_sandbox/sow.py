@@ -97,6 +97,7 @@ class Store:
         self.is_derived = is_derived  # a view's or a conflated topic's: not to be published to
         self.records: dict[bytes, Record] = {}
         self.expired: Callable[[Record], None] | None = None  # is told whose time is up
+        self.settle: Callable[[], None] = _settled  # brings records up to date before they are read
         self._key_domain = key_domain
         self._clock = clock
         self._expires = expires
@@ -135,8 +136,9 @@ class Store:
     def remove(self, key: bytes) -> Record | None:
         return self.records.pop(key, None)
 
-    def chosen(self, keys: Collection[bytes] | None) -> Collection[Record]:
+    def chosen(self, keys: Collection[bytes] | None = None) -> Collection[Record]:
         """All records, or those of these keys."""
+        self.settle()
         if keys is None:
             return self.records.values()
         return [self.records[key] for key in keys if key in self.records]
@@ -170,6 +172,10 @@ class Store:
             if self._is_current(record) and self.expired is not None:
                 self.expired(record)
         self.watch_expiry()
+
+
+def _settled() -> None:
+    """Nothing is left to be done."""
 
 
 def _end_ns(record: Record) -> int:

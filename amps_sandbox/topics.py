@@ -93,6 +93,8 @@ class Topics:
 
     def add(self, subscription: Subscription) -> None:
         """Adds it, or replaces the peer's subscription of the same id, from the next message on."""
+        for store in self.stores.values():
+            store.settle()
         key = subscription.peer, subscription.sub_id
         before = self._subscriptions.get(key)
         if before is not None and before.shape is not None:
@@ -106,6 +108,11 @@ class Topics:
             if subscription.shape is not None:
                 subscription.shape.stop()
         self._routes.clear()
+
+    def is_observed(self, topic: bytes) -> bool:
+        """Whether anybody is told of its changes."""
+        routes = self._routes.get(topic) or self._find_routes(topic)
+        return bool(routes.plain or routes.choosy or topic in self._derived)
 
     def source(self, topic: bytes) -> Source:
         store = self.stores.get(topic)
@@ -183,7 +190,7 @@ class Topics:
         """Sends a message of a topic without records; one frame to each peer, with all its ids."""
         routes = self._routes.get(topic) or self._find_routes(topic)
         if routes.plain:
-            self._tell_plain(routes.plain, body, extras, None)
+            self._tell_plain(routes.plain, body, extras)
         if routes.choosy:
             now = self.clock.time_ns()
             record = Record(extras.get("k"), body, self._fields, x=extras.get("x"), time_ns=now)
@@ -200,20 +207,26 @@ class Topics:
         if routes.plain and change.new is not None:
             extras = {"k": change.new.key, "x": change.new.x, "user_id": user_id}
             said = {name: value for name, value in extras.items() if value is not None}
-            self._tell_plain(routes.plain, change.new.body, said, timestamp(time_ns))
+            self._tell_plain(routes.plain, change.new.body, said, time_ns)
         if routes.choosy:
             self._tell(routes, News(self.source(topic), change, time_ns, user_id))
         for derived in self._derived.get(topic, ()):
             derived.follow(change, time_ns)
 
     def _tell_plain(
-        self, routes: list[_Plain], body: bytes, extras: dict[str, bytes], stamp: bytes | None
+        self,
+        routes: list[_Plain],
+        body: bytes,
+        extras: dict[str, bytes],
+        time_ns: int | None = None,
     ) -> None:
+        """Sends a message that was published at that time, or right now."""
+        stamp = None
         added = b"".join(b"," + member(key, value) for key, value in extras.items())
         tail = b'%b,"l":%d}%b' % (added, len(body), body)
         for peer, start, has_stamp in routes:
             if has_stamp:
-                stamp = stamp or timestamp(self.clock.time_ns())
+                stamp = stamp or timestamp(time_ns or self.clock.time_ns())
                 start += b"," + member("ts", stamp)
             peer.send(b"%b%b%b" % (LENGTH.pack(len(start) + len(tail)), start, tail))
 

@@ -68,14 +68,14 @@ def _add_view(topics: Topics, view: View) -> None:
     aggregation = Aggregation(projection, below, name)
     store = Store(name, topics.clock, key=aggregation.made.key_paths, is_derived=True)
     topics.add_store(store)
-    topics.follow(below.topic, ViewTopic(store, aggregation, below, condition, topics.spread))
+    topics.follow(below.topic, ViewTopic(store, aggregation, below, condition, topics))
 
 
 def _add_copy(topics: Topics, copy: Conflated) -> None:
     below, condition = _below(topics, copy)
     store = Store(_bytes(copy.name), topics.clock, key=below.key_paths, is_derived=True)
     topics.add_store(store)
-    follower = ConflatedTopic(store, topics.clock, copy.interval_s, below, condition, topics.spread)
+    follower = ConflatedTopic(store, copy.interval_s, below, condition, topics)
     topics.follow(below.topic, follower)
 
 

@@ -98,6 +98,8 @@ class Projection:
     ) -> dict[str, Any]:
         """What `project` gives of the records whose inputs were added, the newest one last."""
         scope = newest or Scope()
+        if self._needs_watch:
+            scope.watch = watch_for(scope)
         scope.aggregates = [aggregate.result() for aggregate in totals]
         return {
             path: before.get(path) if stays and before is not None else _output(run(scope))

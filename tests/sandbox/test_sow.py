@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from amps_sandbox import Sandbox, Topic
+from amps_sandbox import Sandbox, Topic, queries
 
 from .driver import records_of
 
@@ -251,6 +251,17 @@ def test_a_query_is_never_too_slow_for_the_limit_of_a_buffer(connect):
         driver = connect(sandbox, "a")
         assert found(driver, bs=5) == list(range(50))
         assert sandbox.clients()
+
+
+@pytest.mark.parametrize("verb", ["sow", "sow_and_subscribe", "sow_delete"])
+def test_a_query_that_takes_too_long_is_given_up(orders, connect, monkeypatch, verb):
+    driver = connect(orders, "a")
+    fill(driver)
+    driver.everything_before()
+    monkeypatch.setattr(queries, "QUERY_SECONDS_MAX", -1.0)
+    ack = driver.ask({"c": verb, "cid": "1", "t": "orders", "filter": "/id > 1"})
+    assert (ack["status"], ack["reason"]) == ("failure", "timed out")
+    assert orders.subscriptions() == [] and len(orders.sow("orders")) == 25
 
 
 @pytest.mark.parametrize(
