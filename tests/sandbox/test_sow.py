@@ -63,7 +63,8 @@ def test_case_28_composite_keys_and_domains():
     one = Topic("one", ["/id", "/region"], key_domain="shared")
     other = Topic("other", "/region,/id", key_domain="shared")
     topics = [one, other, Topic("alone", ["/id", "/region"]), "plain:/id,/region"]
-    with Sandbox(topics=topics) as sandbox:
+    lines = []
+    with Sandbox(topics=topics, log=lines.append) as sandbox:
         for region in ("us", "eu"):
             sandbox.publish("one", json.dumps({"id": 1, "region": region}))
         sandbox.publish("other", '{"region":1,"id":"us"}')
@@ -74,6 +75,7 @@ def test_case_28_composite_keys_and_domains():
         assert sandbox.sow("other")[0].key == keys[0]
         assert sandbox.sow("alone")[0].key not in keys
         assert sandbox.sow("plain")[0].key.isdigit()
+    assert lines == ["topic 'plain': a message without /region in its key"]
 
 
 def test_case_29_a_topic_without_a_key_takes_the_publishers(connect):
