@@ -15,9 +15,9 @@ from .sow import Change, Record, generated_key
 class _Group:
     """The records of one group and what they make.
 
-    Of each record is kept what it adds to the aggregates. While a group only grows, its totals
-    grow with it; when it lost a record they are added up again. What is not aggregated is of the
-    record that came last, also when that is gone.
+    Of each record is kept what it adds to the aggregates. The totals follow as far as values can be
+    taken back from them; otherwise they are added up again. What is not aggregated is of the record
+    that came last, also when that is gone.
     """
 
     __slots__ = ("inputs", "newest", "number", "totals", "record")
@@ -68,8 +68,9 @@ class Aggregation:
         left = self._group_of.pop(key, None)
         if left is not None:
             group = self._groups[left]
-            del group.inputs[key]
-            group.totals = None
+            inputs = group.inputs.pop(key)
+            if group.totals is not None and not self._projection.remove(group.totals, inputs):
+                group.totals = None
             self._touched[left] = now_ns
         if change.new is not None:
             self._enter(change.new, now_ns)

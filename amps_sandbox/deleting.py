@@ -73,7 +73,7 @@ def _chosen(
     topics = peer.topics
     keys = keys_of(frame.header)
     if frame.body:
-        keys = (_key_of_body(peer, store, frame.header, frame.body),)
+        keys = frozenset([_key_of_body(peer, store, frame.header, frame.body)])
     gate = Gate(condition, None, None, peer.name, peer.user.encode("utf-8", "surrogateescape"))
     source, now_ns = topics.source(store.topic), topics.clock.time_ns()
     records, examined = queries.matching(source, store.chosen(keys), gate, now_ns)

@@ -25,6 +25,7 @@ def subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
     request = Request(frame.header, peer.note)
     subscription = _subscription(peer, frame.header, request)
     _add(peer, subscription)
+    _note_ignored(peer, request, frame.header)
     acks.send("processed")
     if request.is_delta:
         acks.send("stats", **NO_RECORDS)
@@ -38,7 +39,7 @@ def sow(peer: Peer, frame: Frame, acks: Acks) -> None:
             raise Refused("invalid topic", "it keeps no records")
         _refuse_unreadable(peer, request)
     found = queries.find(peer.topics, peer, request)
-    _note_ignored(peer, request)
+    _note_ignored(peer, request, frame.header)
     acks.send("processed")
     _send(peer, frame.header, acks, request, found)
 
@@ -59,6 +60,7 @@ def sow_and_subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
         had = _visible(peer, before)
         found, left = _without(found, had), _without(had, has)
     _add(peer, subscription)
+    _note_ignored(peer, request, frame.header)
     acks.send("processed")
     _send(peer, frame.header, acks, request, found)
     if subscription.wants_oof:
@@ -110,12 +112,13 @@ def _add(peer: Peer, subscription: Subscription) -> None:
     request = subscription.request
     peer.subscriptions[subscription.sub_id] = subscription
     peer.topics.add(subscription)
-    _note_ignored(peer, request)
     shown = f"{text(request.topic[:100])!a} as {text(subscription.sub_id[:100])!a}"
     peer.note(f"{text(request.verb)} to {shown}")
 
 
-def _note_ignored(peer: Peer, request: Request) -> None:
+def _note_ignored(peer: Peer, request: Request, header: Header) -> None:
+    if header.get("bm"):
+        peer.note("ignored bookmark: nothing is logged, the query is about now")
     if request.unknown_options:
         peer.note(f"ignored options: {', '.join(request.unknown_options)[:100]!a}")
 

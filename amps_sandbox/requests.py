@@ -210,11 +210,9 @@ def _order(header: Header) -> Order | None:
         raise Refused("invalid orderby", error) from error
 
 
-def keys_of(header: Header) -> tuple[bytes, ...] | None:
-    """The keys that a command names, each once; None if it names none."""
+def keys_of(header: Header) -> frozenset[bytes] | None:
+    """The keys that a command names; None if it names none."""
     said = header.get("sow_keys")
     if not said:
         return None
-    keys = dict.fromkeys(key.strip() for key in said.split(b","))
-    keys.pop(b"", None)
-    return tuple(keys)
+    return frozenset(key.strip() for key in said.split(b",")) - {b""}

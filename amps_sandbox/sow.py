@@ -141,7 +141,8 @@ class Store:
         self.settle()
         if keys is None:
             return self.records.values()
-        return [self.records[key] for key in keys if key in self.records]
+        chosen = [self.records[key] for key in keys if key in self.records]
+        return sorted(chosen, key=lambda record: record.number)
 
     # Expiration
 

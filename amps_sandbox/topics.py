@@ -13,6 +13,7 @@ from .entitlements import Entitlements
 from .requests import Request
 from .sow import Change, Fields, Record, Store
 from .subscriptions import Gate, Subscription
+from .trace import text
 from .wire import LENGTH, member
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Topics:
         user = peer.user.encode("utf-8", "surrogateescape")
         return Gate(
             wanted=request.filter,
-            keys=None if request.sow_keys is None else frozenset(request.sow_keys),
+            keys=request.sow_keys,
             readable=None if readable is True else readable,
             client_name=peer.name,
             user=user,
@@ -161,6 +162,10 @@ class Topics:
                 raise Refused("missing sow key")
             return key, None
         fields = self.type.fields(body)
+        missing = [path for path in store.key_paths if fields.get(path) is None]
+        if missing:
+            where = text(store.topic[:100])
+            self._log(f"topic {where!a}: a message without {', '.join(missing)} in its key")
         return store.key_of(fields), fields
 
     def _record(self, store: Store, message: Publication, now: int) -> Record:

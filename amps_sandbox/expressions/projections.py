@@ -93,6 +93,12 @@ class Projection:
             if value is not None:
                 aggregate.add(value)
 
+    @staticmethod
+    def remove(totals: Totals, inputs: Inputs) -> bool:
+        """Takes back what was added; False if all others have to be added to new totals."""
+        gone = zip(totals, inputs)
+        return all([aggregate.remove(value) for aggregate, value in gone if value is not None])
+
     def result(
         self, totals: Totals, newest: Scope | None, before: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
