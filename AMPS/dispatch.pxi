@@ -58,6 +58,12 @@ cdef void on_release(void *context) noexcept nogil:
         free(context)
 
 
+cdef void on_handler_unused(void *handler) noexcept nogil:
+    """A route that held its handler by itself is gone: nothing is inside a function in C."""
+    with gil:
+        Py_DECREF(<object>handler)
+
+
 cdef void tell_begin(void *context) noexcept:
     cdef Connection client = client_behind(context)
     if client is not None and client.thread_created is not None:

@@ -191,7 +191,8 @@ cdef class Listeners:
 
     cdef void call(self, object function, object argument=None) noexcept:
         """Calls one of the program's functions as a handler; what it raises is reported."""
-        cdef amps_client *before = amps_client_enter_handler(self.core)
+        cdef amps_inside inside
+        amps_client_enter_handler(self.core, &inside)
         try:
             if argument is None:
                 function()
@@ -199,11 +200,12 @@ cdef class Listeners:
                 function(argument)
         except BaseException as problem:
             self.report(problem)
-        amps_client_leave_handler(before)
+        amps_client_leave_handler(&inside)
 
     cdef void report(self, object problem) noexcept:
         """To the exception listener; without one, or when that fails, to sys.unraisablehook."""
-        cdef amps_client *before = amps_client_enter_handler(self.core)
+        cdef amps_inside inside
+        amps_client_enter_handler(self.core, &inside)
         listener = self.exception_listener
         if listener is not None:
             try:
@@ -213,7 +215,7 @@ cdef class Listeners:
                 problem = another
         if problem is not None:
             raise_nowhere(problem, self if listener is None else listener)
-        amps_client_leave_handler(before)
+        amps_client_leave_handler(&inside)
 
 
 cdef object either(object published, object snake_case, object name):

@@ -22,7 +22,11 @@ cdef class Routing:
         cdef amps_status status
         cdef size_t count = self.list_ids(ids)
         self.make_sink(&sink)
+        if sink.release is not NULL:
+            Py_INCREF(self.handler)
         status = amps_client_add_route(client.core, ids, count, &sink)
+        if sink.release is not NULL and status != AMPS_OK:
+            Py_DECREF(self.handler)
         if status == AMPS_ID_IN_USE:
             raise _exceptions.SubidInUseException(
                 f"sub_id {id_text(self.sub_id or self.query_id or self.command_id)!r} is in use on "
@@ -61,6 +65,7 @@ cdef class Routing:
         if isinstance(self.on_message, CMessageHandler):
             sink.function = (<CMessageHandler>self.on_message).function
             sink.user_data = (<CMessageHandler>self.on_message).user_data
+            sink.release = on_handler_unused  # it may be unsubscribed while it runs without the GIL
         return 0
 
     cdef int accepted(self, Listeners client) except -1:
@@ -153,6 +158,8 @@ cdef class CMessageHandler:
     def __init__(self, function, user_data=None):
         """Raises `TypeError` for what is no C function, `ValueError` for a null pointer."""
         cdef size_t address = pointer_of(function, "function")
+        if self.function is not NULL:
+            raise _exceptions.UsageException("a CMessageHandler is initialised once")
         if address == 0:
             raise ValueError("function is a null pointer")
         if isinstance(user_data, (str, bytes)):

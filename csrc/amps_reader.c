@@ -59,10 +59,8 @@ static void flush(amps_reader *reader)
     reader->delivery_count = 0;
     if (count > 0 && !atomic_load(&reader->hushed)) {
         const amps_reader_setup *setup = &reader->setup;
-        amps_client             *before = setup->enter(setup->client);
         amps_burst               burst = {reader->deliveries, count, reader};
         setup->events->deliver(setup->events_context, &reader->thread, &burst);
-        setup->leave(before);
     }
 }
 
@@ -94,9 +92,7 @@ static void call_function(amps_reader *reader, const amps_route *route, const am
 {
     flush(reader);
     if (amps_route_is_live(route) && !atomic_load(&reader->hushed)) {
-        amps_client *before = reader->setup.enter(reader->setup.client);
         amps_c_handler_call(route->sink.function, route->sink.user_data, message);
-        reader->setup.leave(before);
     }
 }
 
@@ -613,10 +609,11 @@ static void reader_main(void *context)
 {
     amps_reader             *reader = context;
     const amps_reader_setup *setup = &reader->setup;
-    amps_client             *before = setup->enter(setup->client);
+    amps_inside              inside;
+    setup->enter(setup->client, &inside);
     setup->events->begins(setup->events_context, &reader->thread);
-    setup->leave(before);
     reader->failure.status = receive_all(reader);
+    setup->leave(&inside);
     if (atomic_load(&reader->hushed)) {
         reader->failure.status = AMPS_CLOSED;
     }
