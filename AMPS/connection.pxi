@@ -19,7 +19,7 @@ cdef class Connection(Listeners):
     cdef bint logged_on, abort_dial, dialing
     cdef bint was_open                   # the state listeners are still owed Disconnected
     cdef set paused  # threads that look up for signals in the middle of sending a large frame
-    cdef unsigned long long closings     # counts the calls that closed it
+    cdef unsigned long long closings     # counts the calls that closed it for the program
     cdef bint came_back                  # the disconnect handler has brought the client back
 
     def __cinit__(self, *args, **kwargs):
@@ -152,16 +152,24 @@ cdef class Connection(Listeners):
         `DisconnectedException`. Waits until the receive thread has left, but not on that thread.
         The client may be connected again.
         """
+        self.note_closing()
         self.shut(False)
 
     def close(self):
         """The same as `disconnect`, and tells the state listeners `Shutdown`. Idempotent."""
+        self.note_closing()
         self.shut(True)
+
+    cdef int note_closing(self) except -1:
+        """A disconnect handler may close what it then opens again: only its end counts."""
+        if self.core is NULL or amps_client_in_handler(self.core) \
+                or amps_client_wait_closed(self.core, 0) != AMPS_IN_HANDLER:
+            self.closings += 1
+        return 0
 
     cdef int shut(self, bint for_good) except -1:
         cdef bint was_open = self.was_open
         self.abort_dial = True
-        self.closings += 1
         if self.core is NULL or amps_client_is_inherited(self.core):
             return 0
         self.was_open = False
@@ -211,7 +219,6 @@ cdef class Connection(Listeners):
             self.report(problem)
 
     # ---- May this be called now? ----------------------------------------------------------------
-    # -------------------------------------------------------------------
 
     cdef int check_connected(self, object doing, bint in_handler_too=False) except -1:
         self.check_usable(doing, in_handler_too)

@@ -177,6 +177,7 @@ cdef class MessageStream:
     cdef int renew(self) except -1:
         """A fresh queue, for a command that is sent once more: the one before has ended."""
         cdef amps_stream *core
+        self.is_over = False
         if amps_stream_wait(self.core, 0) == AMPS_AGAIN:
             return 0
         core = amps_stream_new(amps_stream_depth_max(self.core))
