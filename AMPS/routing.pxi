@@ -175,9 +175,13 @@ cdef class CMessageHandler:
         """Calls it with one message."""
         if self.function is NULL or not isinstance(message, Message):
             raise TypeError("a CMessageHandler is called with a Message")
-        cdef Message shown = message
+        cdef amps_message view = (<Message>message).view
+        cdef object kept = (<Message>message).own_body(), header = (<Message>message).own_header()
+        if header is not None:
+            view.header = amps_slice(PyBytes_AS_STRING(header), PyBytes_GET_SIZE(header))
+            view.record.size = view.sub_id.size = 0
         with nogil:
-            amps_c_handler_call(self.function, self.user_data, &shown.view)
+            amps_c_handler_call(self.function, self.user_data, &view)
 
 
 cdef size_t pointer_of(object value, object name) except? 0:

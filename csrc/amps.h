@@ -298,10 +298,10 @@ typedef struct amps_sink {
     amps_c_handler function;
     void          *user_data;
     void (*release)(void *handler); /* unless NULL: the route is gone, and no call is under way */
-    amps_command   verb;
-    uint32_t       ack_types;   /* those the application asked for */
-    bool           many_groups; /* the topic is a regular expression: a group of records for each */
-    bool           replaces;    /* takes over ids in use when the server has accepted it */
+    amps_command verb;
+    uint32_t     ack_types;   /* those the application asked for */
+    bool         many_groups; /* the topic is a regular expression: a group of records for each */
+    bool         replaces;    /* takes over ids in use when the server has accepted it */
 } amps_sink;
 
 #define AMPS_ROUTE_IDS_MAX 3u
