@@ -136,9 +136,10 @@ cdef class CMessageHandler:
 
     `function` is a function of a library loaded by `ctypes`, or its address as an int or
     `c_void_p`; `user_data` is handed to it: None (NULL), str or bytes (as a text ended by a zero
-    byte, kept alive as long as the handler), an int or a `c_void_p`. The signature is that of
-    `amps_c_handler` in the header `amps_c_handler.h`, which comes with the source distribution; it
-    is not that of other AMPS clients. It may be given wherever a message handler is wanted.
+    byte, kept alive until no call can be under way), an int or a `c_void_p`, whose memory the
+    program keeps. The signature is that of `amps_c_handler` in the header `amps_c_handler.h`, which
+    comes with the source distribution; it is not that of other AMPS clients. It may be given
+    wherever a message handler is wanted. Closing the client frees what its handlers hold.
 
     >>> import ctypes
     >>> calls = []
