@@ -413,20 +413,20 @@ static bool is_failed_write(const amps_header *header, const amps_route *route)
     return amps_header_has(header, AMPS_FIELD_SEQUENCE);
 }
 
-/* First those who wait inside the library, then whoever wants all acks; then a route whose
- * application asked for this type, and when nobody was told, the last chance. */
+/* Those who wait inside the library, and whoever wanted all acks before these were told; then a
+ * route whose application asked for this type, and when nobody was told, the last chance. */
 static amps_status route_ack(amps_reader *reader, const amps_header *header,
                              const amps_message *message)
 {
     static const amps_field order[] = {AMPS_FIELD_COMMAND_ID, AMPS_FIELD_QUERY_ID,
                                        AMPS_FIELD_SUB_ID};
     amps_status             status = AMPS_OK;
-    bool                    told = reader->setup.ack(reader->setup.client, header, message);
+    bool                    told = deliver_to(reader, AMPS_FOR_ALL_ACKS, message);
     amps_route             *route = route_of_answer(reader, header, order, 3);
     uint32_t                types = amps_header_has(header, AMPS_FIELD_ACK_TYPE)
                                         ? amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE])
                                         : 0;
-    told = deliver_to(reader, AMPS_FOR_ALL_ACKS, message) || told;
+    told = reader->setup.ack(reader->setup.client, header, message) || told;
     if (is_failed_write(header, route)) {
         told = deliver_to(reader, AMPS_FOR_FAILED_WRITE, message) || told;
     }

@@ -6,6 +6,7 @@ import pytest
 
 import AMPS
 
+from .calls import wait_handled
 from .scripted_peer import ack, delivery, frame, refuse, say, stay_silent, wait_until
 
 
@@ -47,8 +48,7 @@ def test_the_answers_go_to_the_handler(sandbox, log_on, inbox):
     assert inbox.bodies(1) == ["hello"]
     client.remove_message_handler(id)
     client.publish("t", "unheard")
-    client.publish_flush(5000)
-    client.publish_flush(5000)
+    wait_handled(client)
     assert inbox.is_empty()
 
 
@@ -75,7 +75,7 @@ def test_acks_not_asked_for_do_not_go_to_the_handler(peer, log_on, inbox):
     (seen,) = server.wait_for("subscribe")
     server.send(ack(seen) + ack(seen, kind="stats") + ack(seen, kind="completed"))
     assert inbox.get().get_ack_type() == "completed"
-    client.publish_flush(5000)
+    wait_handled(client)
     assert inbox.is_empty()
 
 
@@ -151,7 +151,7 @@ def test_a_handler_added_for_an_id_is_told_of_all_that_carries_it(peer, log_on, 
     client.remove_message_handler("x")
     client.remove_message_handler("x")
     server.send(delivery(b"3", sub_id="x"))
-    client.publish_flush(5000)
+    wait_handled(client)
     assert inbox.is_empty()
 
 
@@ -167,7 +167,7 @@ def test_the_newest_handler_of_an_id_is_the_one(peer, log_on, inboxes):
     client.unsubscribe("x")
     assert server.wait_for("unsubscribe")[0]["sub_id"] == "x"
     server.send(delivery(b"late", sub_id="x"))
-    client.publish_flush(5000)
+    wait_handled(client)
     assert third.is_empty()
 
 

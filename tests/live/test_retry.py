@@ -11,7 +11,7 @@ import pytest
 
 import AMPS
 
-from .calls import Failing, assert_interrupted
+from .calls import Failing, assert_interrupted, wait_handled
 from .scripted_peer import ack, delivery, frame, hang_up, refuse, say, stay_silent, wait_until
 
 
@@ -75,7 +75,7 @@ def wait_back(client, server, times=1):
 
 def is_usable(client):
     try:
-        client.publish_flush(5000)
+        client.publish("any", "")
     except (AMPS.DisconnectedException, AMPS.LogonRequiredException):
         return False
     return True
@@ -183,7 +183,7 @@ def test_the_handler_of_a_repeated_command_is_told_by_both(peer, returning, inbo
     client.unsubscribe(sub_id)
     client.publish_flush(5000)
     server.send(delivery(b"never", sub_id=sub_id))
-    client.publish_flush(5000)
+    wait_handled(client)
     assert inbox.is_empty()
 
 
@@ -235,6 +235,55 @@ def test_closing_ends_the_wait_for_a_handler_that_blocks(peer, log_on):
     assert waiting.ended - began < 1
     go_on.set()
     assert closing.result() is None
+
+
+def test_a_disconnect_handler_cannot_undo_a_close(peer, log_on):
+    server, entered, go_on = peer(subscribe=hang_up), threading.Event(), threading.Event()
+    client, raised, told = log_on(server), [], queue.Queue()
+    client.set_exception_listener(told.put)
+
+    def come_back_late(client):
+        entered.set()
+        go_on.wait(10)
+        for _ in range(3):
+            with pytest.raises(AMPS.DisconnectedException) as caught:
+                come_back(client)
+            raised.append(str(caught.value))
+        raise caught.value
+
+    client.set_disconnect_handler(come_back_late)
+    waiting = Failing(client.subscribe, "t")
+    assert entered.wait(5)
+    closing = Failing(client.close)
+    assert type(waiting.result()) is AMPS.DisconnectedException  # so the close has begun
+    began = time.monotonic()
+    go_on.set()
+    assert closing.result() is None and closing.ended - began < 2
+    assert len(raised) == 3 and all("closed by this program" in each for each in raised)
+    assert (server.connections, "not connected" in repr(client)) == (1, True)
+    assert "lost" in str(told.get(timeout=5)) and told.empty(), "of the close nobody need be told"
+    client.connect(server.uri())
+    client.logon(5000)
+
+
+def test_a_close_ends_the_logon_of_a_disconnect_handler_for_good(peer, log_on):
+    """It does not come back by trying again."""
+    server, raised = peer(logon=in_turn(say(), stay_silent)), []
+    client = log_on(server)
+    client.set_exception_listener([].append)
+
+    def try_again(client):
+        for _ in range(3):
+            with pytest.raises(AMPS.DisconnectedException) as caught:
+                come_back(client)
+            raised.append(caught.value)
+
+    client.set_disconnect_handler(try_again)
+    server.hang_up()
+    server.wait_for("logon", 2)
+    client.close()
+    wait_until(lambda: len(raised) == 3)
+    assert server.connections == 2
 
 
 def test_one_timeout_counts_for_both_attempts(peer, log_on):
