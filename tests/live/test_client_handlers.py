@@ -245,7 +245,7 @@ def test_all_heartbeats_are_told_and_still_answered(peer, log_on, lost):
     client = log_on(server)
     client.set_last_chance_message_handler(lost.put)
     client.set_global_command_type_message_handler("heartbeat", told.put)
-    client.set_heartbeat(5)
+    client.set_heartbeat(0.2, 60)
     server.send(frame({"c": "heartbeat"}))
     assert told.get(timeout=5).get_command() == "heartbeat"
     server.wait_for("heartbeat", 2)
