@@ -81,6 +81,13 @@ def is_stale(target, sources):
     return any(Path(source).stat().st_mtime_ns > made for source in sources)
 
 
+def packages():
+    """Returns the packages that travel along: the folders, and all with __init__.py below."""
+    inner = [path.parent for folder in FOLDERS for path in Path(folder).glob("*/**/__init__.py")]
+    found = [*(Path(folder) for folder in FOLDERS if Path(folder).is_dir()), *inner]
+    return sorted(path.as_posix().replace("/", ".") for path in found)
+
+
 class OneBinary(build_ext):
     """Compiles file by file and links everything into the extension named AMPS."""
 
@@ -161,7 +168,7 @@ setup(
             extra_link_args=link_flags(),
         )
     ],
-    packages=[folder for folder in FOLDERS if Path(folder).is_dir()],
+    packages=packages(),
     package_data={"AMPS-stubs": ["*.pyi"], "amps_sandbox": ["py.typed"]},
     cmdclass={"build_ext": OneBinary},
 )

@@ -22,11 +22,15 @@ cdef class Routing:
         cdef amps_status status
         cdef size_t count = self.list_ids(ids)
         self.make_sink(&sink)
+        if self.handler is not None:
+            client.hold(self.handler)  # before the route can point at it
         if sink.release is not NULL:
             Py_INCREF(self.handler)
         status = amps_client_add_route(client.core, ids, count, &sink)
-        if sink.release is not NULL and status != AMPS_OK:
+        if status != AMPS_OK and sink.release is not NULL:
             Py_DECREF(self.handler)
+        if status != AMPS_OK and self.handler is not None:
+            client.let_go(self.handler)
         if status == AMPS_ID_IN_USE:
             raise _exceptions.SubidInUseException(
                 f"sub_id {id_text(self.sub_id or self.query_id or self.command_id)!r} is in use on "
@@ -34,11 +38,7 @@ cdef class Routing:
         if status != AMPS_OK:
             raise status_error(status, "placing a route")
         if self.handler is not None and not self.replaces:
-            try:
-                client.hold(self.handler)
-            except BaseException:
-                self.remove(client)
-                raise
+            client.give_id(self.handler)
         return 0
 
     cdef size_t list_ids(self, amps_slice *ids) except 0:
@@ -75,7 +75,7 @@ cdef class Routing:
             if before is not None:
                 client.let_go(before)
             if self.handler is not None:
-                client.hold(self.handler)
+                client.give_id(self.handler)
         return 0
 
     cdef bint remove(self, Listeners client) except -1:

@@ -9,57 +9,82 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any, Callable, NamedTuple, Union
+from collections.abc import Iterable
+from typing import Any, Callable
 
+from .clock import Clock
 from .commands import RESERVED
+from .config import BadConfig, Source, Users, plan
+from .declarations import Conflated, Permission, Topic, User, View
 from .logon import Accept, Reject, Retry, Verdict, choose
 from .peer import Client
 from .server import Server, Settings
+from .shown import SandboxListener, SowRecord, SubscriptionInfo, shown_record
+from .topics import Publication
 from .trace import LONG_NAMES, SeenFrame, Trace, summary, text
 from .wire import MESSAGE_BYTES_MAX
 
-__all__ = ["Accept", "Client", "Reject", "Retry", "Sandbox", "SandboxListener", "SeenFrame"]
+__all__ = [
+    "Accept",
+    "BadConfig",
+    "Client",
+    "Conflated",
+    "Permission",
+    "Reject",
+    "Retry",
+    "Sandbox",
+    "SandboxListener",
+    "SeenFrame",
+    "SowRecord",
+    "SubscriptionInfo",
+    "Topic",
+    "User",
+    "View",
+]
 
 CLIENT_BUFFER_BYTES = 64 * 1024 * 1024  # what may wait for one client before it is a slow one
+ANY_PORT = "127.0.0.1:0"
 MESSAGE_TYPES = (
     *("json", "fix", "nvfix", "xml", "binary"),
     *("msgpack", "bson", "bflat", "protobuf", "struct"),
 )
-
-Users = Union[Mapping[str, str], Iterable[tuple[str, str]]]
-
-
-class SubscriptionInfo(NamedTuple):
-    """One live subscription."""
-
-    client: str
-    connection: int
-    sub_id: str
-    topic: str
-    message_type: str
 
 
 class Sandbox:
     """A server on its own thread, with a view of all that it saw.
 
     `listen` is one address or several, `HOST:PORT` each; port 0 takes a free one and keeps it.
-    `users` are names with passwords; `auth` is "none", "password" or "challenge", and without it
-    users mean "password". `authenticate(client, user, pw)` decides instead, by giving back
-    `Accept(user)`, `Reject(reason)` or `Retry(user, pw)`. With `unique_names` a name belongs to
-    one connection at a time: the same user's older connection is closed, another user is refused.
-    `expose_user` tells subscribers who published. With `strict_heartbeats` only beats count as
-    signs of life. `log` is given one line per event, `on_frame` each frame. Callbacks run on the
-    server's thread and must not block; what they raise ends one connection, never the server.
+    Without any, those of the configuration are taken, and without these `default_listen`.
+
+    `topics` keep records: `Topic`s, or short forms such as "orders:/id,/region"; `views` and
+    `conflated` topics are made of them. `config` is a dict or the path of a TOML file that says
+    the same, and more is added to it by the other arguments; what is wrong there is a `BadConfig`.
+    With `clock="manual"` time moves by `sandbox.clock.advance(seconds)` only.
+
+    `users` are names with passwords, or `User`s that also say who may read what; `auth` is "none",
+    "password" or "challenge", and without it users mean "password". `authenticate(client, user,
+    pw)` decides instead, by giving back `Accept(user)`, `Reject(reason)` or `Retry(user, pw)`.
+    With `unique_names` a name belongs to one connection at a time: the same user's older
+    connection is closed, another user is refused. `expose_user` tells subscribers who published.
+    With `strict_heartbeats` only beats count as signs of life.
+
+    `log` is given one line per event, `on_frame` each frame. Callbacks run on the server's thread
+    and must not block; what they raise ends one connection, never the server.
 
     All methods may be called from any thread, and the views also after `stop`.
     """
 
     def __init__(
         self,
-        listen: str | Iterable[str] = ("127.0.0.1:0",),
+        listen: str | Iterable[str] | None = None,
         *,
+        config: Source = None,
+        topics: Iterable[Topic | str] = (),
+        views: Iterable[View] = (),
+        conflated: Iterable[Conflated] = (),
         users: Users = (),
+        clock: str = "system",
+        default_listen: str = ANY_PORT,
         auth: str | None = None,
         authenticate: Callable[[Client, str, str], Verdict] | None = None,
         unique_names: bool = False,
@@ -71,9 +96,18 @@ class Sandbox:
         log: Callable[[str], None] | None = None,
         on_frame: Callable[[SeenFrame], None] | None = None,
     ):
-        decide, needs_authentication = choose(auth, users, authenticate)
+        planned = plan(
+            config,
+            message_types=message_types,
+            topics=topics,
+            views=views,
+            conflated=conflated,
+            users=users,
+        )
+        passwords = [(user.name, user.password) for user in planned.users]
+        decide, needs_authentication = choose(auth, passwords, authenticate)
         settings = Settings(
-            message_types=frozenset(message_types),
+            message_types=planned.message_types,
             authenticate=decide,
             needs_authentication=needs_authentication,
             unique_names=unique_names,
@@ -81,12 +115,15 @@ class Sandbox:
             strict_heartbeats=strict_heartbeats,
             message_bytes_max=max_message_bytes,
             client_buffer_bytes=client_buffer_bytes,
+            has_single_group=planned.has_single_group,
             log=log,
         )
+        if listen is None:
+            listen = planned.listen or [default_listen]
         addresses = [listen] if isinstance(listen, str) else list(listen)
         if not addresses:
             raise ValueError("no listen address")
-        self._server = Server(addresses, settings, Trace(on_frame))
+        self._server = Server(addresses, settings, Trace(on_frame), planned, clock)
 
     def start(self) -> Sandbox:
         """Begins to serve. Raises OSError that names the address when it cannot be taken."""
@@ -127,13 +164,34 @@ class Sandbox:
 
     # What it does
 
-    def publish(self, topic: str, data: str | bytes, message_type: str = "json") -> None:
-        """Sends a message of the server's own to all subscribers of the topic."""
-        name = topic.encode()
+    def publish(
+        self,
+        topic: str,
+        data: str | bytes,
+        message_type: str = "json",
+        *,
+        key: str | None = None,
+        delta: bool = False,
+    ) -> None:
+        """Publishes a message of the server's own; `key` is for topics whose publishers say it.
+
+        Raises ValueError that says why a topic does not take it.
+        """
+        name = _bytes(topic)
         if not name or name.startswith(RESERVED):
             raise ValueError(f"invalid topic {topic!r}")
         body = data.encode() if isinstance(data, str) else bytes(data)
-        self._server.run(lambda: self._server.publish(name, body, message_type))
+        message = Publication(body, None if key is None else _bytes(key), is_delta=delta)
+        self._server.run(lambda: self._server.publish(name, message, message_type))
+
+    def sow(self, topic: str, message_type: str = "json") -> list[SowRecord]:
+        """The records of a topic, oldest key first. Raises ValueError if it keeps none."""
+        records = self._server.run(lambda: self._server.records(_bytes(topic), message_type))
+        return [shown_record(record) for record in records]
+
+    @property
+    def clock(self) -> Clock:
+        return self._server.clock
 
     def disconnect(self, client: str | None = None, reason: str = "entitlement reset") -> int:
         """Closes the connections of this client name, or all; says how many it were."""
@@ -145,7 +203,7 @@ class Sandbox:
 
     def withhold(self, *ack_types: str, client: str | None = None) -> None:
         """Keeps acks of these types back, for one client name or for all, until `release`."""
-        name = None if client is None else client.encode("utf-8", "surrogateescape")
+        name = None if client is None else _bytes(client)
         self._server.run(lambda: self._server.withholding.begin(ack_types, name))
 
     def release(self) -> None:
@@ -225,7 +283,8 @@ class Sandbox:
         return found
 
     def wait_until(self, condition: Callable[[], Any], timeout: float = 5.0) -> None:
-        """Waits until `condition()` is true; asks again when a frame or connection came or went.
+        """Waits until `condition()` is true; asks again when frames or connections
+        came or went, or records changed.
 
         Raises TimeoutError that says who is connected and what was seen.
         """
@@ -254,40 +313,10 @@ class Sandbox:
             self._server.run(lambda: self._server.watchers.discard(changed))
 
 
+def _bytes(value: str) -> bytes:
+    return value.encode("utf-8", "surrogateescape")
+
+
 def _is_received(command: str) -> Callable[[SeenFrame], bool]:
     name = LONG_NAMES.get(command, command)
     return lambda frame: frame.direction == "in" and frame.command == name
-
-
-class SandboxListener:
-    """One of the addresses that a sandbox listens on."""
-
-    def __init__(self, server: Server, index: int):
-        self._server = server
-        self._index = index
-        self._listener = server.listeners[index]
-
-    @property
-    def host(self) -> str:
-        return self._listener.host
-
-    @property
-    def port(self) -> int:
-        return self._listener.port
-
-    @property
-    def is_open(self) -> bool:
-        return self._listener.is_open
-
-    def uri(self, message_type: str = "json") -> str:
-        return self._listener.uri(message_type)
-
-    def stop(self) -> None:
-        """Refuses new connections and ends those that came in here."""
-        self._server.run(lambda: self._server.stop_listener(self._index))
-
-    def start(self) -> None:
-        """Listens again, on the same port. The sandbox must be running."""
-        if not self._server.loop.is_running:
-            raise RuntimeError("the sandbox is not running: start it, not its listener")
-        self._server.run(lambda: self._server.start_listener(self._index))

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from . import Sandbox, SeenFrame
+from . import BadConfig, Sandbox, SeenFrame, Topic
+from .declarations import topic_of
 from .listener import parse_address
 
 DEFAULT_ADDRESS = "127.0.0.1:9007"
@@ -30,16 +31,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    sandbox = Sandbox(
-        arguments.listen or [DEFAULT_ADDRESS],
-        users=arguments.user,
-        log=_say,
-        on_frame=_show if arguments.trace else None,
-    )
     try:
-        sandbox.start()
+        sandbox = Sandbox(
+            arguments.listen,
+            config=arguments.config,
+            topics=arguments.json_sow,
+            users=arguments.user,
+            default_listen=DEFAULT_ADDRESS,
+            log=_say,
+            on_frame=_show if arguments.trace else None,
+        ).start()
+    except BadConfig as error:
+        print(f"amps-sandbox: {error}", file=sys.stderr)
+        return BAD_USAGE
     except OSError as error:
-        print(f"amps-sandbox: {error.strerror}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"amps-sandbox: {where}{error.strerror}", file=sys.stderr)
         return BAD_USAGE
     with sandbox:
         for listener in sandbox.listeners:
@@ -67,6 +74,17 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="who may log on, may be repeated (default: everybody)",
     )
+    parser.add_argument(
+        "--config", metavar="FILE", help="a TOML file of topics, views, users and more"
+    )
+    parser.add_argument(
+        "--json-sow",
+        metavar="NAME:/key[,/key2]",
+        action="append",
+        type=_topic,
+        default=[],
+        help="a topic of JSON messages that keeps records, may be repeated",
+    )
     parser.add_argument("--trace", action="store_true", help="show each frame on stderr")
     return parser
 
@@ -84,6 +102,13 @@ def _address(value: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return value
+
+
+def _topic(value: str) -> Topic:
+    try:
+        return topic_of(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _user(value: str) -> tuple[str, str]:

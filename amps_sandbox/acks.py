@@ -12,6 +12,16 @@ if TYPE_CHECKING:
 ACK_TYPES = ("received", "parsed", "processed", "persisted", "completed", "stats")
 PUBLISHES = {b"p", b"publish", b"delta_publish"}
 QUERIES = {b"sow", b"sow_and_subscribe", b"sow_and_delta_subscribe"}
+DETAIL_SHOWN_MAX = 300
+
+
+class Refused(Exception):
+    """A command that is understood but cannot be done: the reason, and more for the log."""
+
+    def __init__(self, reason: str, detail: object = ""):
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = str(detail)
 
 
 class Acks:
@@ -38,6 +48,8 @@ class Acks:
             query_id = query_id_of(self._header)
             if query_id is not None:
                 ack["query_id"] = query_id
+        elif self._header.get("c") == b"sow_delete" and "query_id" in self._header:
+            ack["query_id"] = self._header["query_id"]
         if kind == "persisted" and "s" in self._header:
             ack["s"] = self._header["s"]
         reason = fields.pop("reason", None)
@@ -49,8 +61,8 @@ class Acks:
             ack["version"] = version
         self._peer.send_ack(kind, encode(ack))
 
-    def fail(self, reason: str, **fields: Value) -> None:
-        """Says that the command failed and why, and notes it in the log.
+    def fail(self, reason: str, detail: str = "") -> None:
+        """Says that the command failed and why, and notes it in the log, there with the detail.
 
         The word is the processed ack, for a publish the persisted one too. Who asked for neither
         hears it by the first type they did ask for.
@@ -60,8 +72,9 @@ class Acks:
         if self._wanted and self._wanted.isdisjoint(kinds):
             kinds = [kind for kind in ACK_TYPES[1:] if kind in self._wanted][:1]
         for kind in kinds:
-            self.send(kind, b"failure", reason=reason.encode(), **fields)
-        self._peer.note(f"{verb.decode('latin-1')} failed: {reason}")
+            self.send(kind, b"failure", reason=reason.encode())
+        more = f": {detail[:DETAIL_SHOWN_MAX]!a}" if detail else ""
+        self._peer.note(f"{verb.decode('latin-1')} failed: {reason}{more}")
 
 
 def query_id_of(header: Header) -> bytes | None:

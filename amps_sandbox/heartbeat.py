@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Callable
 
-from .loop import Loop, Timer
+from .clock import Clock
+from .loop import Timer
 from .options import parse_seconds
 
 GRACE_FACTOR = 2.0  # this many intervals of silence end the connection
@@ -16,8 +16,8 @@ INTERVAL_S_MAX = 24 * 3600.0
 class Heartbeat:
     """Beats every interval whatever else flows; `is_dead` is called after too long a silence."""
 
-    def __init__(self, loop: Loop, beat: Callable[[], None], is_dead: Callable[[], None]):
-        self._loop = loop
+    def __init__(self, clock: Clock, beat: Callable[[], None], is_dead: Callable[[], None]):
+        self._clock = clock
         self._beat = beat
         self._is_dead = is_dead
         self._interval = 0.0
@@ -42,7 +42,7 @@ class Heartbeat:
 
     def heard(self) -> None:
         """Something arrived from the client that counts as a sign of life."""
-        self._heard = time.monotonic()
+        self._heard = self._clock.monotonic()
 
     def stop(self) -> None:
         for timer in self._timers:
@@ -54,19 +54,19 @@ class Heartbeat:
         self.heard()
         self._interval = interval
         self._timers = [
-            self._loop.after(interval, self._send),
-            self._loop.after(interval * GRACE_FACTOR, self._check),
+            self._clock.after(interval, self._send),
+            self._clock.after(interval * GRACE_FACTOR, self._check),
         ]
 
     def _send(self) -> None:
-        self._timers[0] = self._loop.after(self._interval, self._send)
+        self._timers[0] = self._clock.after(self._interval, self._send)
         self._beat()
 
     def _check(self) -> None:
-        silent = time.monotonic() - self._heard
+        silent = self._clock.monotonic() - self._heard
         allowed = self._interval * GRACE_FACTOR
         if silent >= allowed:
             self.stop()
             self._is_dead()
         else:
-            self._timers[1] = self._loop.after(allowed - silent, self._check)
+            self._timers[1] = self._clock.after(allowed - silent, self._check)

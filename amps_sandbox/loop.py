@@ -129,10 +129,10 @@ class Loop:
             for key, events in ready:
                 # An earlier callable of this round may have closed the socket.
                 if self._selector.get_map().get(key.fd) == key:
-                    self._guarded(key.data, events)
+                    self.guard(key.data, events)
             self._run_timers()
             self._run_calls()
-            self._guarded(self._flush)
+            self.guard(self._flush)
         with self._calls_lock:
             self._accepts_calls = False
             self._close()
@@ -152,13 +152,14 @@ class Loop:
         while self._timers and self._timers[0][0] <= now:
             timer = heapq.heappop(self._timers)[2]
             if timer.action is not None:
-                self._guarded(timer.action)
+                self.guard(timer.action)
 
     def _run_calls(self) -> None:
         while self._calls:
             self._calls.popleft()()
 
-    def _guarded(self, function: Callable[..., None], *arguments: Any) -> None:
+    def guard(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Calls it; what it raises is told to `failed`."""
         try:
             function(*arguments)
         except BaseException as error:  # pytest.fail() in a callback is no Exception, for one

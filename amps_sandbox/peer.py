@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import commands
-from .acks import Acks
+from .acks import Acks, Refused
 from .connection import Connection
 from .heartbeat import Heartbeat
 from .logon import Accept, Retry, name_hash
-from .topics import Subscription, Topics
+from .subscriptions import Subscription
+from .topics import Topics
 from .trace import text
 from .wire import LENGTH, Frame, FrameReader, Header, Malformed, encode
 
@@ -54,10 +56,11 @@ class Peer:
         self.topics: Topics | None = None  # those of its message type, once it is logged on
         self.subscriptions: dict[bytes, Subscription] = {}
         self.timers: dict[bytes, float] = {}
-        self.heartbeat = Heartbeat(server.loop, self._beat, self._fell_silent)
+        self.heartbeat = Heartbeat(server.clock, self._beat, self._fell_silent)
         self.is_open = True
         self._connection = connection
         self._reader = FrameReader(server.settings.message_bytes_max)
+        self._frames: Iterator[Frame] = iter(())
 
     @property
     def is_logged_on(self) -> bool:
@@ -88,6 +91,12 @@ class Peer:
             if not self._connection.send(frame):
                 self.close("slow client", at_once=True)
 
+    def send_result(self, frame: bytes) -> None:
+        """Sends what was asked for at once, however much it is: who asks a lot, is not slow."""
+        if self.is_open:
+            self.server.trace.note_out(self, frame)
+            self._connection.send(frame, is_asked_for=True)
+
     def send_ack(self, kind: str, frame: bytes) -> None:
         if not self.server.withholding.keeps_back(self, kind, frame):
             self.send(frame)
@@ -101,6 +110,7 @@ class Peer:
         if self.topics is not None:
             self.topics.remove(self.subscriptions.values())
         self.subscriptions = {}
+        self._frames = iter(())
         self._reader.forget()  # the trace may keep the peer for long
         self.server.left(self)
         if at_once:
@@ -120,12 +130,17 @@ class Peer:
     def received(self, chunk: bytes) -> None:
         if not self.server.settings.strict_heartbeats:
             self.heartbeat.heard()
+        self._frames = self._reader.feed(chunk)
+        self.resume()
+
+    def resume(self) -> None:
+        """Obeys what was received, until it causes more than may wait to be sent."""
         header: Header = {}
         try:
-            for frame in self._reader.feed(chunk):
+            for frame in self._frames:
                 header = frame.header
                 self._obey(frame)
-                if not self.is_open:
+                if self._connection.is_choked or not self.is_open:
                     return
         except Malformed as fault:
             self._refuse(fault.header, fault.category, fault.offset, fault.sample)
@@ -153,7 +168,10 @@ class Peer:
             self.close("auth", "a command before logon")
         else:
             acks.send("received")
-            obey(self, frame, acks)
+            try:
+                obey(self, frame, acks)
+            except Refused as refusal:
+                acks.fail(refusal.reason, refusal.detail)
 
     def _refuse(self, header: Header, category: str, offset: int, sample: bytes) -> None:
         if "cid" in header:

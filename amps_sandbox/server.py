@@ -8,14 +8,19 @@ import threading
 from collections.abc import Iterable
 from typing import Callable, NamedTuple
 
+from .acks import Refused
+from .clock import make_clock
+from .config import Plan
 from .connection import Connection, Outbox
 from .faults import Withholding
 from .listener import Listener
 from .logon import Authenticate, Verdict, is_verdict
 from .loop import Loop, Result
 from .peer import Peer
-from .topics import Topics
-from .trace import Trace
+from .sow import Record
+from .topics import Publication, Topics
+from .trace import Trace, text
+from .world import make_topics
 
 
 class Settings(NamedTuple):
@@ -29,24 +34,28 @@ class Settings(NamedTuple):
     strict_heartbeats: bool
     message_bytes_max: int
     client_buffer_bytes: int
+    has_single_group: bool
     log: Callable[[str], None] | None
 
 
 class Server:
     """One server. After `start`, everything but `start`, `stop` and `run` is the loop's."""
 
-    def __init__(self, addresses: Iterable[str], settings: Settings, trace: Trace):
+    def __init__(
+        self, addresses: Iterable[str], settings: Settings, trace: Trace, plan: Plan, clock: str
+    ):
         self.loop = Loop(self._end_of_round, self._failed)
+        self.clock = make_clock(clock, self.loop)
         self.listeners = [Listener(self.loop, address) for address in addresses]
         self.settings = settings
         self.trace = trace
         self.withholding = Withholding()
         self.peers: dict[int, Peer] = {}
         self.watchers: set[threading.Event] = set()
-        self._topics: dict[str, Topics] = {}
+        self._topics = make_topics(plan, settings.message_types, self.clock, self.log)
         self._outbox = Outbox()
         self._connections = 0
-        self._last_change = (0, 0, 0)
+        self._last_change = (0, 0, 0, 0)
 
     def start(self) -> None:
         """Takes all addresses and begins to serve; on failure none is kept."""
@@ -75,6 +84,8 @@ class Server:
         self.disconnect("shutdown", lambda peer: peer.listener == at)
 
     def _open_all(self) -> None:
+        for topics in self._topics.values():
+            topics.wake()
         for at in range(len(self.listeners)):
             self._open(at)
 
@@ -97,6 +108,7 @@ class Server:
         for peer in list(self.peers.values()):
             peer.close("shutdown", at_once=True)
         self._outbox.abort()
+        self.clock.forget()
 
     # For peers
 
@@ -104,7 +116,7 @@ class Server:
         del self.peers[peer.number]
 
     def topics_of(self, message_type: str) -> Topics:
-        return self._topics.setdefault(message_type, Topics())
+        return self._topics[message_type]
 
     def authenticate(self, peer: Peer, user: str, pw: str) -> Verdict:
         verdict = self.settings.authenticate(peer, user, pw)
@@ -139,10 +151,29 @@ class Server:
 
     # For the public face
 
-    def publish(self, topic: bytes, body: bytes, message_type: str) -> None:
-        if message_type not in self.settings.message_types:
+    def publish(self, topic: bytes, message: Publication, message_type: str) -> None:
+        """Raises ValueError that says why it cannot be published."""
+        topics = self._known(message_type)
+        store = topics.stores.get(topic)
+        if store is None:
+            extras = {} if message.x is None else {"x": message.x}
+            topics.deliver(topic, message.body, extras)
+            return
+        try:
+            topics.publish(store, message)
+        except Refused as refusal:
+            raise ValueError(f"{refusal.reason}: {refusal.detail}") from refusal
+
+    def records(self, topic: bytes, message_type: str) -> list[Record]:
+        store = self._known(message_type).stores.get(topic)
+        if store is None:
+            raise ValueError(f"topic {text(topic)!r} keeps no {message_type} records")
+        return list(store.chosen())
+
+    def _known(self, message_type: str) -> Topics:
+        if message_type not in self._topics:
             raise ValueError(f"invalid message type {message_type!r}")
-        self.topics_of(message_type).deliver(topic, body, {})
+        return self._topics[message_type]
 
     def disconnect(self, reason: str, chosen: Callable[[Peer], bool]) -> int:
         peers = [peer for peer in self.peers.values() if chosen(peer)]
@@ -154,7 +185,8 @@ class Server:
 
     def _end_of_round(self) -> None:
         self._outbox.flush()
-        change = (self.trace.total, self._connections, len(self.peers))
+        records = sum(topics.changes for topics in self._topics.values())
+        change = (self.trace.total, self._connections, len(self.peers), records)
         if change != self._last_change:
             self._last_change = change
             for event in self.watchers:

@@ -1,80 +1,51 @@
-"""Knows who subscribed to which topics, and hands each published message to them."""
+"""Knows who subscribed to which topics, and hands each change to them."""
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
+from .acks import Refused
+from .bodies import BodyType, InvalidBody
+from .clock import Clock, timestamp
+from .deliveries import News, Source, oof_frame
+from .entitlements import Entitlements
+from .requests import Request
+from .sow import Change, Fields, Record, Store
+from .subscriptions import Gate, Subscription
 from .wire import LENGTH, member
 
 if TYPE_CHECKING:
+    from .derived import Derived
     from .peer import Peer
 
 ROUTES_MAX = 10_000  # topics whose subscribers are remembered between publishes
-REGEX_BYTES_MAX = 4096
-
-_REGEX_CHARACTERS = re.compile(rb"[.*+?^$|()\[\]{}\\]")
 
 
-class BadRegexTopic(ValueError):
-    """A topic that has characters of a regular expression, but is none."""
+class Publication(NamedTuple):
+    """One message for a topic that keeps records. `lifetime_s` is what it says itself."""
+
+    body: bytes
+    key: bytes | None = None
+    x: bytes | None = None
+    lifetime_s: int | None = None
+    is_delta: bool = False
+    user_id: bytes | None = None
 
 
-def is_regex(topic: bytes) -> bool:
-    """Whether a subscription's topic is a regular expression.
-
-    >>> is_regex(b"orders"), is_regex(b"orders.us")
-    (False, True)
-    """
-    return _REGEX_CHARACTERS.search(topic) is not None
-
-
-def compile_topic(topic: bytes) -> re.Pattern[bytes]:
-    """The pattern that a message's topic is searched with, unanchored. Raises BadRegexTopic."""
-    if len(topic) > REGEX_BYTES_MAX:
-        raise BadRegexTopic(f"regex topic over {REGEX_BYTES_MAX} bytes")
-    try:
-        return re.compile(topic.replace(b"(?A)", rb"\A"))
-    except (re.error, OverflowError, RecursionError, Warning) as error:
-        raise BadRegexTopic(str(error)) from error
-
-
-class Subscription:
-    """One subscription of one peer. Identifiers are bytes, as they came."""
-
-    __slots__ = ("peer", "sub_id", "query_id", "topic", "pattern", "wants_timestamp")
-
-    def __init__(
-        self,
-        peer: Peer,
-        sub_id: bytes,
-        topic: bytes,
-        *,
-        query_id: bytes | None = None,
-        is_literal: bool = False,
-        wants_timestamp: bool = False,
-    ):
-        self.peer = peer
-        self.sub_id = sub_id
-        self.query_id = query_id
-        self.topic = topic
-        self.pattern = None if is_literal or not is_regex(topic) else compile_topic(topic)
-        self.wants_timestamp = wants_timestamp
-
-    def matches(self, topic: bytes) -> bool:
-        if self.pattern is None:
-            return topic == self.topic
-        return self.pattern.search(topic) is not None
-
-
-class _Route(NamedTuple):
-    """How a message on one topic reaches one peer."""
+class _Plain(NamedTuple):
+    """How any message on one topic reaches a peer whose subscriptions take all as it comes."""
 
     peer: Peer
     start: bytes  # of the header, up to and with the ids
-    wants_timestamp: bool
+    has_stamp: bool
+
+
+class _Routes(NamedTuple):
+    """Who hears of one topic."""
+
+    plain: list[_Plain]
+    choosy: list[tuple[Peer, list[tuple[Subscription, Gate]]]]
 
 
 class Topics:
@@ -84,54 +55,260 @@ class Topics:
     subscription changes.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        body_type: BodyType,
+        clock: Clock,
+        stores: Iterable[Store],
+        entitlements: Entitlements,
+        log: Callable[[str], None],
+    ):
+        self.type = body_type
+        self.clock = clock
+        self.stores: dict[bytes, Store] = {}
+        self.changes = 0  # of records, in all stores
+        self._entitlements = entitlements
+        self._log = log
+        self._derived: dict[bytes, list[Derived]] = {}
         self._subscriptions: dict[tuple[Peer, bytes], Subscription] = {}
-        self._routes: dict[bytes, list[_Route]] = {}
+        self._routes: dict[bytes, _Routes] = {}
+        for store in stores:
+            self.add_store(store)
+
+    def add_store(self, store: Store) -> None:
+        self.stores[store.topic] = store
+        store.expired = lambda record: self.delete(store, record, b"expired")
+
+    def wake(self) -> None:
+        """The clock runs, perhaps again: what should have expired meanwhile, does so now."""
+        for store in self.stores.values():
+            store.watch_expiry()
+        for followers in self._derived.values():
+            for derived in followers:
+                derived.wake()
+
+    def follow(self, topic: bytes, derived: Derived) -> None:
+        """From now on it is told of each change of the topic; views come before conflated ones."""
+        self._derived.setdefault(topic, []).append(derived)
 
     def add(self, subscription: Subscription) -> None:
         """Adds it, or replaces the peer's subscription of the same id, from the next message on."""
-        self._subscriptions[subscription.peer, subscription.sub_id] = subscription
+        for store in self.stores.values():
+            store.settle()
+        key = subscription.peer, subscription.sub_id
+        before = self._subscriptions.get(key)
+        if before is not None and before.shape is not None:
+            before.shape.flush()
+        self._subscriptions[key] = subscription
         self._routes.clear()
 
     def remove(self, subscriptions: Iterable[Subscription]) -> None:
         for subscription in subscriptions:
             del self._subscriptions[subscription.peer, subscription.sub_id]
+            if subscription.shape is not None:
+                subscription.shape.stop()
         self._routes.clear()
 
+    def is_observed(self, topic: bytes) -> bool:
+        """Whether anybody is told of its changes."""
+        routes = self._routes.get(topic) or self._find_routes(topic)
+        return bool(routes.plain or routes.choosy or topic in self._derived)
+
+    def source(self, topic: bytes) -> Source:
+        store = self.stores.get(topic)
+        if store is None:
+            return Source(topic, self.type, self._log)
+        return Source(topic, self.type, self._log, store.key_paths, True)
+
+    def gate(self, peer: Peer, request: Request, topic: bytes) -> Gate | None:
+        """What this request may see of a topic; None if nothing."""
+        readable = self._entitlements.reading(peer.user, topic)
+        if readable is False:
+            return None
+        user = peer.user.encode("utf-8", "surrogateescape")
+        return Gate(
+            wanted=request.filter,
+            keys=None if request.sow_keys is None else frozenset(request.sow_keys),
+            readable=None if readable is True else readable,
+            client_name=peer.name,
+            user=user,
+        )
+
+    # What happens to records, in this order: the store, subscribers, views, conflated topics
+
+    def publish(self, store: Store, message: Publication) -> bool:
+        """Stores a message and hands it on. Says whether it made a new record. Raises Refused."""
+        if store.is_derived:
+            raise Refused("invalid topic", "it is made of another topic")
+        now = self.clock.time_ns()
+        try:
+            record = self._record(store, message, now)
+        except InvalidBody as error:
+            raise Refused("invalid message", error) from error
+        old = store.put(record)
+        self.spread(store, Change(old, record), now, message.user_id)
+        return old is None
+
+    def delete(self, store: Store, record: Record, cause: bytes = b"deleted") -> None:
+        assert record.key is not None
+        store.remove(record.key)
+        self.spread(store, Change(record, None, cause), self.clock.time_ns())
+
+    def key_of(self, store: Store, body: bytes, key: bytes | None) -> tuple[bytes, Fields | None]:
+        """The key that a message has in a store, and its fields if they had to be read."""
+        if store.has_explicit_keys:
+            if not key:
+                raise Refused("missing sow key")
+            return key, None
+        fields = self.type.fields(body)
+        return store.key_of(fields), fields
+
+    def _record(self, store: Store, message: Publication, now: int) -> Record:
+        key, fields = self.key_of(store, message.body, message.key)
+        body, x, updated = message.body, message.x, None
+        if message.is_delta and self.type.merges:
+            updated = store.records.get(key)
+        if updated is not None:
+            body, fields = self.type.merge(updated.body, body), None
+            x = updated.x if x is None else x
+        lifetime_s = store.lifetime_s(message.lifetime_s, updated)
+        return Record(
+            key, body, self._fields, x=x, time_ns=now, lifetime_s=lifetime_s, fields=fields
+        )
+
+    def _fields(self, body: bytes) -> Fields:
+        """What a filter sees of a body. One that cannot be read has no fields."""
+        try:
+            return self.type.fields(body)
+        except InvalidBody as error:
+            self._log(f"no fields in a {self.type.name} message: {error}")
+            return {}
+
+    # Fan-out
+
     def deliver(self, topic: bytes, body: bytes, extras: dict[str, bytes]) -> None:
-        """Sends one frame to each peer that has a matching subscription, with all matching ids."""
-        routes = self._routes.get(topic)
-        if routes is None:
-            routes = self._find_routes(topic)
-        if not routes:
-            return
+        """Sends a message of a topic without records; one frame to each peer, with all its ids."""
+        routes = self._routes.get(topic) or self._find_routes(topic)
+        if routes.plain:
+            self._tell_plain(routes.plain, body, extras)
+        if routes.choosy:
+            now = self.clock.time_ns()
+            record = Record(extras.get("k"), body, self._fields, x=extras.get("x"), time_ns=now)
+            source = Source(topic, self.type, self._log)
+            self._tell(routes, News(source, Change(None, record), now, extras.get("user_id")))
+
+    def spread(
+        self, store: Store, change: Change, time_ns: int, user_id: bytes | None = None
+    ) -> None:
+        """Tells subscribers of a change that is in the store, then the topics made of this one."""
+        self.changes += 1
+        topic = store.topic
+        routes = self._routes.get(topic) or self._find_routes(topic)
+        if routes.plain and change.new is not None:
+            extras = {"k": change.new.key, "x": change.new.x, "user_id": user_id}
+            said = {name: value for name, value in extras.items() if value is not None}
+            self._tell_plain(routes.plain, change.new.body, said, time_ns)
+        if routes.choosy:
+            self._tell(routes, News(self.source(topic), change, time_ns, user_id))
+        for derived in self._derived.get(topic, ()):
+            derived.follow(change, time_ns)
+
+    def _tell_plain(
+        self,
+        routes: list[_Plain],
+        body: bytes,
+        extras: dict[str, bytes],
+        time_ns: int | None = None,
+    ) -> None:
+        """Sends a message that was published at that time, or right now."""
+        stamp = None
         added = b"".join(b"," + member(key, value) for key, value in extras.items())
         tail = b'%b,"l":%d}%b' % (added, len(body), body)
-        stamp = None
-        for peer, start, wants_timestamp in routes:
-            if wants_timestamp:
-                stamp = stamp or b"," + member("ts", timestamp())
-                start += stamp
+        for peer, start, has_stamp in routes:
+            if has_stamp:
+                stamp = stamp or timestamp(time_ns or self.clock.time_ns())
+                start += b"," + member("ts", stamp)
             peer.send(b"%b%b%b" % (LENGTH.pack(len(start) + len(tail)), start, tail))
 
-    def _find_routes(self, topic: bytes) -> list[_Route]:
-        found: dict[Peer, list[Subscription]] = {}
+    def _tell(self, routes: _Routes, news: News) -> None:
+        for peer, interested in routes.choosy:
+            sharers: list[tuple[Subscription, Change]] = []
+            gone: dict[bytes, tuple[Change, list[Subscription]]] = {}
+            for subscription, gate in interested:
+                change = subscription.focus(news, gate)
+                if change is None:
+                    continue
+                if subscription.shape is not None:
+                    subscription.shape.feed(news.source, change, news.time_ns, news.user_id)
+                elif subscription.request.select is not None:
+                    subscription.tell(news.source, change, news.time_ns, news.user_id)
+                elif change.new is None:
+                    gone.setdefault(change.cause, (change, []))[1].append(subscription)
+                else:
+                    sharers.append((subscription, change))
+            for change, leaving in gone.values():
+                self._tell_gone(peer, leaving, change, news)
+            if sharers:
+                self._tell_sharers(peer, sharers, news)
+
+    @staticmethod
+    def _tell_gone(peer: Peer, leaving: list[Subscription], change: Change, news: News) -> None:
+        is_stamped = any(one.has_stamp for one in leaving)
+        peer.send(
+            oof_frame(
+                news.source.topic,
+                b",".join(one.sub_id for one in leaving),
+                change.cause,
+                change.told,
+                change.told.body,
+                has_key=any(one.has_key for one in leaving),
+                stamp=timestamp(news.time_ns) if is_stamped else None,
+            )
+        )
+
+    @staticmethod
+    def _tell_sharers(peer: Peer, sharers: list[tuple[Subscription, Change]], news: News) -> None:
+        """One frame for all; as soon as one of them gets the whole message, all do."""
+        told = []
+        is_full = False
+        for subscription, change in sharers:
+            delta = None
+            if subscription.is_delta and change.old is not None:
+                delta = news.delta(subscription.with_keys)
+            if delta is None or delta[1] or not subscription.no_empties:
+                told.append(subscription)
+                is_full = is_full or delta is None
+        if not told:
+            return
+        delta = None if is_full else news.delta(any(one.with_keys for one in told))
+        body = news.change.told.body if delta is None else delta[0]
+        peer.send(
+            news.publish(
+                b",".join(one.sub_id for one in told),
+                body,
+                has_key=any(one.has_key for one in told),
+                has_stamp=any(one.has_stamp for one in told),
+            )
+        )
+
+    def _find_routes(self, topic: bytes) -> _Routes:
+        found: dict[Peer, list[tuple[Subscription, Gate]]] = {}
         for subscription in self._subscriptions.values():
-            if subscription.matches(topic):
-                found.setdefault(subscription.peer, []).append(subscription)
-        routes = []
+            if subscription.request.covers(topic):
+                gate = self.gate(subscription.peer, subscription.request, topic)
+                if gate is not None:
+                    found.setdefault(subscription.peer, []).append((subscription, gate))
+        routes = _Routes([], [])
+        has_records = topic in self.stores
         for peer, matching in found.items():
-            sids = b",".join(subscription.sub_id for subscription in matching)
-            start = b'{"c":"p",' + member("t", topic) + b"," + member("sids", sids)
-            stamped = any(subscription.wants_timestamp for subscription in matching)
-            routes.append(_Route(peer, start, stamped))
+            if all(one.is_plain(has_records) and gate.is_open for one, gate in matching):
+                sids = b",".join(subscription.sub_id for subscription, _ in matching)
+                start = b'{"c":"p",' + member("t", topic) + b"," + member("sids", sids)
+                stamped = any(subscription.has_stamp for subscription, _ in matching)
+                routes.plain.append(_Plain(peer, start, stamped))
+            else:
+                routes.choosy.append((peer, matching))
         if len(self._routes) >= ROUTES_MAX:
             self._routes.clear()
         self._routes[topic] = routes
         return routes
-
-
-def timestamp() -> bytes:
-    """Now, in UTC, as `ts` headers say it."""
-    seconds, micros = divmod(time.time_ns() // 1000, 1_000_000)
-    return time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds)).encode() + b".%06dZ" % micros

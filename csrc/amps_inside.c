@@ -1,9 +1,9 @@
 /* amps_inside.c: whose handlers a thread is inside of. */
-#include "amps_base.h"
+#include "amps_inside.h"
 
 static _Thread_local const amps_inside *innermost;
 
-bool amps_client_in_handler(const amps_client *client)
+bool amps_inside_of(const amps_client *client)
 {
     const amps_inside *inside = innermost;
     while (inside != NULL && inside->client != client) {

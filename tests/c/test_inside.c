@@ -1,7 +1,7 @@
 /* test_inside.c: a thread knows all the clients whose handlers it is inside of. */
 #include <pthread.h>
 
-#include "amps_base.h"
+#include "amps_inside.h"
 #include "check.h"
 
 static int places[3]; /* the addresses are what matters */
@@ -11,24 +11,24 @@ static const amps_client *client(size_t number) { return (const amps_client *)&p
 static void handlers_of_several_clients_nest(void)
 {
     amps_inside outer, inner, again;
-    CHECK(!amps_client_in_handler(client(0)));
+    CHECK(!amps_inside_of(client(0)));
     amps_client_enter_handler(client(0), &outer);
     amps_client_enter_handler(client(1), &inner);
-    CHECK(amps_client_in_handler(client(0)) && amps_client_in_handler(client(1)));
-    CHECK(!amps_client_in_handler(client(2)));
+    CHECK(amps_inside_of(client(0)) && amps_inside_of(client(1)));
+    CHECK(!amps_inside_of(client(2)));
     amps_client_enter_handler(client(0), &again);
     amps_client_leave_handler(&again);
-    CHECK(amps_client_in_handler(client(0)));
+    CHECK(amps_inside_of(client(0)));
     amps_client_leave_handler(&inner);
-    CHECK(amps_client_in_handler(client(0)) && !amps_client_in_handler(client(1)));
+    CHECK(amps_inside_of(client(0)) && !amps_inside_of(client(1)));
     amps_client_leave_handler(&outer);
-    CHECK(!amps_client_in_handler(client(0)));
+    CHECK(!amps_inside_of(client(0)));
 }
 
 static void *look(void *context)
 {
     (void)context;
-    CHECK(!amps_client_in_handler(client(0)));
+    CHECK(!amps_inside_of(client(0)));
     return NULL;
 }
 

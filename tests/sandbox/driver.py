@@ -32,6 +32,18 @@ class Message:
         return f"{self.header_bytes!r}{self.body!r}"
 
 
+def records_of(message):
+    """Yields header and body of each record in a `sow` message; nothing of any other."""
+    data = message.body if message["c"] == "sow" else b""
+    count = 0
+    while data:
+        header, end = json.JSONDecoder().raw_decode(data.decode("latin-1"))
+        stop = end + header["l"]
+        yield header, data[end:stop]
+        data, count = data[stop:], count + 1
+    assert count == message.header.get("bs", 0), message
+
+
 class Driver:
     """One connection to the sandbox. Everything read has the same timeout."""
 

@@ -1,0 +1,87 @@
+"""Does what `sow_delete` says: takes records out of their topics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import queries
+from .acks import Acks, Refused
+from .bodies import InvalidBody
+from .expressions import Filter
+from .options import parse_options
+from .patterns import is_regex
+from .requests import filter_of, keys_of, pattern_of
+from .sow import Record, Store
+from .subscriptions import Gate
+from .trace import text
+from .wire import Frame, Header
+
+if TYPE_CHECKING:
+    from .peer import Peer
+
+
+def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
+    """Deletes by filter, by keys, or the record that a body would replace; by one of these.
+
+    A bookmark would name messages of a queue, and there is none.
+    """
+    header = frame.header
+    topic = header.get("t")
+    if not topic:
+        raise Refused("no topic")
+    if "bm" in header or header["c"] == b"ack":
+        raise Refused("invalid sow_delete", "a bookmark, but there are no queues")
+    ways = [bool(header.get("filter")), bool(header.get("sow_keys")), bool(frame.body)]
+    if sum(ways) != 1:
+        raise Refused("invalid sow_delete", "want a filter, keys or a body, and one of them only")
+    condition = filter_of(header)
+    stores = _stores(peer, topic, "non_regex_topic" in parse_options(text(header.get("opts", b""))))
+    chosen = [_chosen(peer, store, frame, condition) for store in stores]
+    acks.send("processed")
+    deleted = 0
+    for store, records, _ in chosen:
+        for record in records:
+            if store.records.get(record.key or b"") is record:
+                peer.topics.delete(store, record)
+                deleted += 1
+    acks.send("completed")
+    acks.send(
+        "stats",
+        topic_matches=sum(examined for *_, examined in chosen),
+        matches=sum(len(records) for _, records, _ in chosen),
+        records_deleted=deleted,
+    )
+    acks.send("persisted")
+
+
+def _stores(peer: Peer, topic: bytes, is_literal: bool) -> list[Store]:
+    """The topics that are meant, without those that are made of others."""
+    stores = peer.topics.stores
+    if is_literal or not is_regex(topic):
+        store = stores.get(topic)
+        if store is None or store.is_derived:
+            raise Refused("invalid topic", "it keeps no records of its own")
+        return [store]
+    fits = pattern_of(topic, peer.note)
+    return [store for store in stores.values() if fits(store.topic) and not store.is_derived]
+
+
+def _chosen(
+    peer: Peer, store: Store, frame: Frame, condition: Filter | None
+) -> tuple[Store, list[Record], int]:
+    """The records to delete, and how many were compared."""
+    topics = peer.topics
+    keys = keys_of(frame.header)
+    if frame.body:
+        keys = (_key_of_body(peer, store, frame.header, frame.body),)
+    gate = Gate(condition, None, None, peer.name, peer.user.encode("utf-8", "surrogateescape"))
+    source, now_ns = topics.source(store.topic), topics.clock.time_ns()
+    records, examined = queries.matching(source, store.chosen(keys), gate, now_ns)
+    return store, records, examined
+
+
+def _key_of_body(peer: Peer, store: Store, header: Header, body: bytes) -> bytes:
+    try:
+        return peer.topics.key_of(store, body, header.get("k"))[0]
+    except InvalidBody as error:
+        raise Refused("invalid message", error) from error
