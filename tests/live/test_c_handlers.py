@@ -13,7 +13,7 @@ import pytest
 
 import AMPS
 
-from .scripted_peer import ack, delivery, frame, wait_until
+from .scripted_peer import ack, delivery, frame, say, wait_until
 
 HERE = pathlib.Path(__file__).parent
 CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
@@ -285,6 +285,28 @@ def test_subscriptions_come_and_go_while_it_is_called(sandbox, log_on, library):
     publishing.join()
     client.publish_flush(5000)
     assert not any(tally.disorder for tally in tallies)
+
+
+def test_it_comes_back_with_its_command_after_a_loss(peer, log_on, library):
+    def deliver_and_go(server, seen):
+        server.answers["subscribe"] = say()
+        server.send(delivery(b"early", sub_id=seen["sub_id"]))
+        server.hang_up()
+
+    server = peer(subscribe=deliver_and_go)
+    client = log_on(server)
+    client.set_exception_listener([].append)
+    client.set_disconnect_handler(
+        lambda client: (client.connect(client.get_uri()), client.logon(5000))
+    )
+    handler = AMPS.CMessageHandler(library.c.write_down)
+    reference = weakref.ref(handler)
+    client.subscribe(handler, "t", sub_id="x", timeout=5000)
+    del handler
+    server.send(delivery(b"late", sub_id="x"))
+    assert [said[-5:] for said in library.wait_said(2)] == ["early", "|late"]
+    client.disconnect()
+    wait_until(lambda: reference() is None)
 
 
 def test_it_may_be_the_client_s_own_handler(peer, log_on, library):

@@ -193,8 +193,8 @@ def test_both_spellings_of_the_argument(peer, log_on, failures):
     client.execute_async(publish(), None)
     failures.next()
     for arguments, named in (
-        (((), {}), "no value"),
-        (((failures,), {"failed_write_handler": failures}), "two values"),
+        (((), {}), "failedWriteHandler"),
+        (((failures,), {"failed_write_handler": failures}), "failedWriteHandler"),
         (((failures,), {"failedWriteHandler": failures}), "failedWriteHandler"),
     ):
         with pytest.raises(TypeError, match=named):
