@@ -83,7 +83,8 @@ cdef class Listeners:
     def set_disconnect_handler(self, client_disconnect_handler):
         """Sets `handler(client)`, or an object with `invoke(client)`, called on the receive thread
         after a connection was lost, not after `disconnect`. It may connect, log on and subscribe
-        again. None: nobody is called."""
+        again; when the program closes the client meanwhile, that raises
+        `DisconnectedException`. None: nobody is called."""
         if client_disconnect_handler is not None and not callable(client_disconnect_handler):
             if not callable(getattr(client_disconnect_handler, "invoke", None)):
                 raise TypeError("a disconnect handler is callable or has a method invoke, "
