@@ -28,12 +28,13 @@ cdef class Asking(Connection):
 
     cdef Message ask(self, amps_header *header, amps_slice body, object verb, object command_id,
                      unsigned int ack_types, unsigned int awaited, unsigned int timeout_ms,
-                     object offending, Routing routing=None):
+                     object offending, Routing routing=None, bint repeats=True):
         """Sends a command and waits for its ack; raises by the server's reason when it refuses.
 
         `ack_types` is what the server is asked for, `awaited` what ends the wait. `offending` has
         the values that an error may repeat: a dict, or what makes one. When the connection is lost
-        meanwhile and the disconnect handler brings it back, the command is sent once more.
+        meanwhile and the disconnect handler brings it back, the command is sent once more, if it
+        `repeats`.
         """
         cdef Message ack = None
         cdef double deadline = deadline_in(timeout_ms)
@@ -52,7 +53,7 @@ cdef class Asking(Connection):
             if attempt == 1 and self.closings == closings:
                 raise _exceptions.RetryOperationException(
                     f"{verb} was cut off twice: {problem}") from problem
-            if verb in _NEVER_REPEATED \
+            if not repeats or verb in _NEVER_REPEATED \
                     or not self.comes_back(connection, closings, verb, deadline, timeout_ms):
                 raise problem
         if ack.get_status() not in ("success", "retry"):
@@ -97,7 +98,8 @@ cdef class Asking(Connection):
         cdef amps_status status = AMPS_AGAIN
         cdef unsigned int slice_ms
         if not self.retries or self.disconnect_handler is None \
-                or amps_client_in_handler(self.core) or self.closings != closings:
+                or amps_client_in_handler(self.core) or self.closings != closings \
+                or not amps_client_is_lost(self.core, connection):  # a signal handler's exception
             return False
         while status == AMPS_AGAIN:
             slice_ms = slice_before(deadline)

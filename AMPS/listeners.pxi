@@ -83,7 +83,8 @@ cdef class Listeners:
     def set_disconnect_handler(self, client_disconnect_handler):
         """Sets `handler(client)`, or an object with `invoke(client)`, called on the receive thread
         after a connection was lost, not after `disconnect`. It may connect, log on and subscribe
-        again. None: nobody is called."""
+        again; when the program closes the client meanwhile, that raises
+        `DisconnectedException`. None: nobody is called."""
         if client_disconnect_handler is not None and not callable(client_disconnect_handler):
             if not callable(getattr(client_disconnect_handler, "invoke", None)):
                 raise TypeError("a disconnect handler is callable or has a method invoke, "
@@ -206,7 +207,8 @@ cdef class Listeners:
 
     cdef void call(self, object function, object argument=None) noexcept:
         """Calls one of the program's functions as a handler; what it raises is reported."""
-        cdef amps_client *before = amps_client_enter_handler(self.core)
+        cdef amps_inside inside
+        amps_client_enter_handler(self.core, &inside)
         try:
             if argument is None:
                 function()
@@ -214,11 +216,12 @@ cdef class Listeners:
                 function(argument)
         except BaseException as problem:
             self.report(problem)
-        amps_client_leave_handler(before)
+        amps_client_leave_handler(&inside)
 
     cdef void report(self, object problem) noexcept:
         """To the exception listener; without one, or when that fails, to sys.unraisablehook."""
-        cdef amps_client *before = amps_client_enter_handler(self.core)
+        cdef amps_inside inside
+        amps_client_enter_handler(self.core, &inside)
         listener = self.exception_listener
         if listener is not None:
             try:
@@ -228,7 +231,7 @@ cdef class Listeners:
                 problem = another
         if problem is not None:
             raise_nowhere(problem, self if listener is None else listener)
-        amps_client_leave_handler(before)
+        amps_client_leave_handler(&inside)
 
 
 cdef object checked_callable(object function, object name):

@@ -16,6 +16,9 @@ static void free_chain(amps_route *route)
     while (route != NULL) {
         amps_route *next = route->next;
         amps_stream_drop(route->sink.stream);
+        if (route->sink.release != NULL) {
+            route->sink.release(route->sink.handler);
+        }
         amps_memory_free(route);
         route = next;
     }
@@ -224,6 +227,9 @@ static bool remove_by_id(amps_routes *routes, amps_id_kind kind, amps_slice id,
         found = false;
     } else if (found) {
         *handler = route->sink.handler;
+        if (route->sink.stream != NULL) { /* whoever iterates it would wait for ever */
+            amps_stream_end(route->sink.stream, AMPS_CLOSED);
+        }
         remove_route(routes, route, &unused);
     }
     amps_mutex_unlock(&routes->lock);
