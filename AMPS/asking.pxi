@@ -2,7 +2,9 @@
 
 cdef amps_slice NO_BODY = literal("")
 
-cdef tuple _NEVER_REPEATED = ("logon", "heartbeat")  # the disconnect handler does these itself
+# The first two the disconnect handler does itself. A flush asks about what was published on its own
+# connection: an answer on the next one would promise what nobody knows.
+cdef tuple _NEVER_REPEATED = ("logon", "heartbeat", "flush")
 
 
 cdef class Asking(Connection):
@@ -16,7 +18,8 @@ cdef class Asking(Connection):
     def set_retry_on_disconnect(self, enabled):
         """Sets whether a command that was cut off is sent once more, when the disconnect handler
         has brought the client back; at first it is. Such a command waits for the handler. Publishes
-        without acks are not repeated. A second cut raises `RetryOperationException`."""
+        and flushes are not repeated: what was sent before may be lost, and the caller should hear of
+        it. A second cut raises `RetryOperationException`."""
         self.retries = bool(enabled)
 
     def get_retry_on_disconnect(self):

@@ -44,7 +44,6 @@ WAITING = {
     "subscribe with a handler": ("subscribe", say(), lambda client: client.subscribe(print, "t")),
     "sow": ("sow", one_record, lambda client: client.sow("t", timeout=5000)),
     "sow_delete": ("sow_delete", count_deleted, lambda client: client.sow_delete("t", "1=1")),
-    "publish_flush": ("flush", say(), lambda client: client.publish_flush(5000)),
     "execute": (
         "sow",
         one_record,
@@ -373,6 +372,24 @@ def test_a_logon_is_not_repeated(peer, new_client):
     with pytest.raises(AMPS.DisconnectedException):
         client.logon(5000)
     assert len(server.seen("logon")) == 1
+
+
+@pytest.mark.parametrize(
+    "flush",
+    [
+        lambda client: client.publish_flush(5000),
+        lambda client: client.execute(AMPS.Command("flush")),
+    ],
+    ids=["publish_flush", "execute"],
+)
+def test_a_flush_is_not_repeated_for_what_was_sent_before_is_perhaps_lost(peer, returning, flush):
+    server = peer(flush=hang_up)
+    client = returning(server)
+    client.publish("t", "x")
+    with pytest.raises(AMPS.DisconnectedException):
+        flush(client)
+    wait_back(client, server)
+    assert len(server.seen("flush")) == 1
 
 
 def test_a_heartbeat_is_not_repeated(peer, returning):
