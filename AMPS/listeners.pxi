@@ -24,8 +24,7 @@ cdef class Handler:
     """What a route of the core points at. The client holds it until the route is gone."""
 
     cdef object function
-    cdef object id      # the one by which the program knows it, as bytes
-    cdef bint is_query  # of a query alone: it ends by itself
+    cdef object id  # the one by which the program knows it, as bytes
 
 
 cdef class Listeners:
@@ -48,10 +47,11 @@ cdef class Listeners:
 
     # ---- Handlers of routes ---------------------------------------------------------------------
 
-    cdef int hold(self, Handler handler) except -1:
-        """Keeps what a route points at."""
+    cdef int hold(self, Handler handler, bint has_id) except -1:
+        """Keeps what a route points at. `has_id`: it is the one of its id now, too."""
         self.handlers.add(handler)
-        self.by_id[handler.id] = handler
+        if has_id:
+            self.by_id[handler.id] = handler
         return 0
 
     cdef int let_go(self, Handler handler) except -1:

@@ -24,18 +24,27 @@ cdef class Routing:
         self.make_sink(&sink)
         status = amps_client_add_route(client.core, ids, count, &sink)
         if status == AMPS_ID_IN_USE:
-            raise _exceptions.SubidInUseException(
-                f"sub_id {id_text(self.sub_id or self.query_id or self.command_id)!r} is in use on "
-                "this client: unsubscribe it first, or replace it with option 'replace'")
+            raise self.in_use(client)
         if status != AMPS_OK:
             raise status_error(status, "placing a route")
-        if self.handler is not None and not self.replaces:
+        if self.handler is not None:
             try:
-                client.hold(self.handler)
+                client.hold(self.handler, not self.replaces)
             except BaseException:
                 self.remove(client)
                 raise
         return 0
+
+    cdef object in_use(self, Listeners client):
+        """The exception that names the id another command has."""
+        for name, kind, id in (("sub_id", AMPS_ID_OF_SUBSCRIPTION, self.sub_id),
+                               ("query_id", AMPS_ID_OF_SUBSCRIPTION, self.query_id),
+                               ("command_id", AMPS_ID_OF_COMMAND, self.command_id)):
+            if id is not None and has_route(client, kind, id):
+                break
+        return _exceptions.SubidInUseException(
+            f"{name} {id_text(id)!r} is in use on this client: unsubscribe it first, or replace it "
+            "with option 'replace'")
 
     cdef size_t list_ids(self, amps_slice *ids) except 0:
         cdef size_t count = 0
@@ -56,7 +65,6 @@ cdef class Routing:
             self.handler = Handler.__new__(Handler)
             self.handler.function = self.on_message
             self.handler.id = self.sub_id or self.query_id or self.command_id
-            self.handler.is_query = self.sub_id is None and self.query_id is not None
             sink.handler = <void *>self.handler
         if isinstance(self.on_message, CMessageHandler):
             sink.function = (<CMessageHandler>self.on_message).function
@@ -69,25 +77,45 @@ cdef class Routing:
             before = client.by_id.get(self.sub_id)
             if before is not None:
                 client.let_go(before)
-            if self.handler is not None:
-                client.hold(self.handler)
+            if self.handler in client.handlers:  # else the connection is lost already
+                client.hold(self.handler, True)
         return 0
 
     cdef bint remove(self, Listeners client) except -1:
-        """Takes the route back, if it is there; another with the same ids stays."""
-        return self.command_id is not None \
-            and remove_route(client, AMPS_ID_OF_COMMAND, self.command_id)
+        """Takes the route back, if it is there; another with the same ids stays. True: the server
+        may know of a subscription or query that nobody listens to now."""
+        cdef amps_sink sink
+        if self.command_id is None \
+                or not remove_route(client, AMPS_ID_OF_COMMAND, self.command_id, &sink):
+            return False
+        if not self.replaces:
+            return True
+        if has_route(client, AMPS_ID_OF_SUBSCRIPTION, self.sub_id):
+            return False  # that which was to be replaced
+        before = client.by_id.get(self.sub_id)  # replaced when the answer came, but too late
+        if before is not None:
+            client.let_go(before)
+        return True
 
 
-cdef bint remove_route(Listeners client, amps_id_kind kind, object id) except -1:
-    """Removes the route that has this id, with all its ids; says whether there was one."""
+cdef bint remove_route(Listeners client, amps_id_kind kind, object id,
+                       amps_sink *sink) except -1:
+    """Removes the route that has this id, with all its ids; says whether there was one, and in
+    `sink` what it was."""
     cdef amps_slice text
-    cdef void *handler = NULL
     cdef object kept = borrow_text(id, &text)
-    cdef bint found = amps_client_remove_route(client.core, kind, text, &handler)
-    if handler is not NULL:
-        client.let_go(<Handler>handler)
-    return found
+    if not amps_client_remove_route(client.core, kind, text, sink):
+        return False
+    if sink.handler is not NULL:
+        client.let_go(<Handler>sink.handler)
+    return True
+
+
+cdef bint has_route(Listeners client, amps_id_kind kind, object id) except -1:
+    """Is this id in use?"""
+    cdef amps_slice text
+    cdef object kept = borrow_text(id, &text)
+    return amps_client_has_route(client.core, kind, text)
 
 
 cdef object id_text(object id):

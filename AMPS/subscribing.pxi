@@ -168,13 +168,14 @@ cdef class Subscribing(Executing):
         sub_id = b"all" if sub_id is None else id_bytes(sub_id)
         # Kept until the server is told: the end of a handler may run any code, on any thread.
         cdef object kept, query_id = None
+        cdef amps_sink sink
         if sub_id == b"all":
             kept = self.forget_all()
         elif sub_id is not None:
             kept = self.by_id.get(sub_id)
-            if kept is not None and (<Handler>kept).is_query:
+            if remove_route(self, AMPS_ID_OF_SUBSCRIPTION, sub_id, &sink) \
+                    and sink.verb == AMPS_COMMAND_SOW:
                 query_id, sub_id = sub_id, None
-            remove_route(self, AMPS_ID_OF_SUBSCRIPTION, query_id or sub_id)
         if (sub_id or query_id) and amps_client_state(self.core) == AMPS_OK:
             self.send_overdue()
             self.send_unsubscribe(sub_id, query_id)
@@ -184,12 +185,13 @@ cdef class Subscribing(Executing):
         return self.let_go_all()
 
     cdef int forget_subscriptions(self, object sub_ids, object query_ids) except -1:
+        cdef amps_sink sink
         for ids in (sub_ids, query_ids):
             for id in (ids or b"").split(b","):
                 if id.strip() == b"all":
                     self.forget_all()
                 elif id.strip():
-                    remove_route(self, AMPS_ID_OF_SUBSCRIPTION, id.strip())
+                    remove_route(self, AMPS_ID_OF_SUBSCRIPTION, id.strip(), &sink)
         return 0
 
     cdef int send_unsubscribe(self, object sub_id, object query_id) except -1:
@@ -199,9 +201,8 @@ cdef class Subscribing(Executing):
         return 0
 
     cdef int withdraw(self, Routing routing) except -1:
-        """A command failed that may have reached the server. One that was to replace another
-        leaves that as it is."""
-        if routing.remove(self) and not routing.replaces:
+        """A command failed that may have reached the server."""
+        if routing.remove(self):
             self.send_end(routing.sub_id, None if routing.sub_id else routing.query_id)
         if routing.stream is not None:
             routing.stream.is_over = True

@@ -211,19 +211,21 @@ amps_status amps_routes_add(amps_routes *routes, const amps_slice *ids, size_t c
 
 /* ---- Removing ------------------------------------------------------------------------------- */
 
-/* `only`: unless NULL, the route must be that stream's. */
+/* `only`: unless NULL, the route must be that stream's. One whose results are complete stays: it
+ * waits for acks that would else be taken for nobody's. */
 static bool remove_by_id(amps_routes *routes, amps_id_kind kind, amps_slice id,
-                         const amps_stream *only, void **handler)
+                         const amps_stream *only, amps_sink *sink)
 {
     amps_route *unused = NULL;
     amps_mutex_lock(&routes->lock);
     amps_route *route = route_of(routes, kind, id);
-    bool        found = route != NULL && (only == NULL || route->sink.stream == only);
-    if (found && atomic_load(&route->is_complete)) { /* there is nothing to be removed from */
-        unlink_route(routes, route, &unused);
-        found = false;
-    } else if (found) {
-        *handler = route->sink.handler;
+    bool        found = route != NULL && !atomic_load(&route->is_complete) &&
+                 (only == NULL || route->sink.stream == only);
+    if (found) {
+        *sink = route->sink;
+        if (sink->stream != NULL) {
+            amps_stream_end(sink->stream, AMPS_CLOSED);
+        }
         remove_route(routes, route, &unused);
     }
     amps_mutex_unlock(&routes->lock);
@@ -231,15 +233,24 @@ static bool remove_by_id(amps_routes *routes, amps_id_kind kind, amps_slice id,
     return found;
 }
 
-bool amps_routes_remove(amps_routes *routes, amps_id_kind kind, amps_slice id, void **handler)
+bool amps_routes_remove(amps_routes *routes, amps_id_kind kind, amps_slice id, amps_sink *sink)
 {
-    return remove_by_id(routes, kind, id, NULL, handler);
+    return remove_by_id(routes, kind, id, NULL, sink);
 }
 
 bool amps_routes_remove_stream(amps_routes *routes, amps_slice id, const amps_stream *stream)
 {
-    void *handler;
-    return remove_by_id(routes, AMPS_ID_OF_COMMAND, id, stream, &handler);
+    amps_sink sink;
+    return remove_by_id(routes, AMPS_ID_OF_COMMAND, id, stream, &sink);
+}
+
+bool amps_routes_has(amps_routes *routes, amps_id_kind kind, amps_slice id)
+{
+    amps_mutex_lock(&routes->lock);
+    const amps_route *route = route_of(routes, kind, id);
+    bool              has = route != NULL && !atomic_load(&route->is_complete);
+    amps_mutex_unlock(&routes->lock);
+    return has;
 }
 
 void amps_routes_remove_all(amps_routes *routes, amps_status why)

@@ -53,7 +53,10 @@ void amps_routes_fini(amps_routes *routes); /* nobody is inside */
  * is added under its command id only, until it takes over. */
 amps_status amps_routes_add(amps_routes *routes, const amps_slice *ids, size_t count,
                             const amps_sink *sink);
-bool amps_routes_remove(amps_routes *routes, amps_id_kind kind, amps_slice id, void **handler);
+/* Is this id in use? */
+bool amps_routes_has(amps_routes *routes, amps_id_kind kind, amps_slice id);
+/* Its stream ends. *sink is whom it was for; of a stream there only that there was one. */
+bool amps_routes_remove(amps_routes *routes, amps_id_kind kind, amps_slice id, amps_sink *sink);
 /* The same by the command id, but only if it is still the route of that stream. */
 bool amps_routes_remove_stream(amps_routes *routes, amps_slice id, const amps_stream *stream);
 /* All of them; their streams end for the reason given. */
