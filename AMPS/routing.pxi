@@ -72,13 +72,10 @@ cdef class Routing:
         return 0
 
     cdef int accepted(self, Listeners client) except -1:
-        """The server has accepted the command: one that replaces has taken over by now."""
-        if self.replaces:
-            before = client.by_id.get(self.sub_id)
-            if before is not None:
-                client.let_go(before)
-            if self.handler in client.handlers:  # else the connection is lost already
-                client.hold(self.handler, True)
+        """The server has accepted the command: one that replaces has its id. The older handler is
+        let go of by the receive thread, which may still have messages for it."""
+        if self.replaces and self.handler in client.handlers:  # else the connection is lost already
+            client.hold(self.handler, True)
         return 0
 
     cdef bint remove(self, Listeners client) except -1:
@@ -88,14 +85,8 @@ cdef class Routing:
         if self.command_id is None \
                 or not remove_route(client, AMPS_ID_OF_COMMAND, self.command_id, &sink):
             return False
-        if not self.replaces:
-            return True
-        if has_route(client, AMPS_ID_OF_SUBSCRIPTION, self.sub_id):
-            return False  # that which was to be replaced
-        before = client.by_id.get(self.sub_id)  # replaced when the answer came, but too late
-        if before is not None:
-            client.let_go(before)
-        return True
+        # That which was to be replaced may still be there.
+        return not (self.replaces and has_route(client, AMPS_ID_OF_SUBSCRIPTION, self.sub_id))
 
 
 cdef bint remove_route(Listeners client, amps_id_kind kind, object id,

@@ -309,7 +309,7 @@ typedef enum amps_id_kind {
  * for the ids of a route whose results are complete), AMPS_NO_MEMORY. */
 amps_status amps_client_add_route(amps_client *client, const amps_slice *ids, size_t count,
                                   const amps_sink *sink);
-bool amps_client_has_route(amps_client *client, amps_id_kind kind, amps_slice id);
+bool        amps_client_has_route(amps_client *client, amps_id_kind kind, amps_slice id);
 /* Removes the route that has this id, with all its ids, and ends its stream. True: there was one,
  * and *sink says for whom (its stream may be gone by now); an unknown id is no error. One whose
  * results are complete counts as none, and ends by itself. */

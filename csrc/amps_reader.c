@@ -175,6 +175,15 @@ static amps_status hand_to(amps_reader *reader, amps_route *route, const amps_me
     return AMPS_OK;
 }
 
+/* Nobody but who collects for its handler knows when that may go. */
+static void let_go_of(amps_reader *reader, const amps_route *route, const amps_message *message)
+{
+    if (route->sink.handler != NULL) {
+        *next_delivery(reader) =
+            (amps_delivery){AMPS_FOR_NOBODY, route->sink.handler, route, *message};
+    }
+}
+
 /* The results of a route's command may have become complete by what was just handed over: then its
  * stream ends, and its handler, told or not, is let go of. */
 static void end_if_complete(amps_reader *reader, amps_route *route, const amps_message *message)
@@ -190,9 +199,8 @@ static void end_if_complete(amps_reader *reader, amps_route *route, const amps_m
         }
         if (sink->stream != NULL) {
             amps_stream_end(sink->stream, AMPS_END);
-        } else if (sink->handler != NULL) {
-            *next_delivery(reader) =
-                (amps_delivery){AMPS_FOR_NOBODY, sink->handler, route, *message};
+        } else {
+            let_go_of(reader, route, message);
         }
     } else if (atomic_load(&route->is_complete) && amps_ending_is_over(&route->ending)) {
         amps_routes_end(reader->setup.routes, route);
@@ -396,8 +404,12 @@ static void note_ack(amps_reader *reader, amps_route *route, const amps_header *
     bool     failed = is_failure(header);
     bool counts = amps_header_number(header, AMPS_FIELD_RECORDS_RETURNED, UINT32_MAX, &returned);
     if (route->sink.replaces && (types & AMPS_ACK_PROCESSED) != 0 && !failed) {
-        flush(reader); /* what came before it is still for the older one */
-        amps_routes_take_over(reader->setup.routes, route);
+        amps_route *older[AMPS_ROUTE_IDS_MAX];
+        publish_streams(reader); /* what came before it is still for the older one */
+        size_t count = amps_routes_take_over(reader->setup.routes, route, older);
+        for (size_t i = 0; i < count; i++) {
+            let_go_of(reader, older[i], message);
+        }
     }
     amps_ending_ack(&route->ending, types, failed, counts && returned > 0);
     end_if_complete(reader, route, message);

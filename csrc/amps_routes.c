@@ -302,10 +302,12 @@ amps_route *amps_routes_find(amps_routes *routes, amps_id_kind kind, amps_slice 
     return route;
 }
 
-void amps_routes_take_over(amps_routes *routes, amps_route *route)
+size_t amps_routes_take_over(amps_routes *routes, amps_route *route,
+                             amps_route *older[AMPS_ROUTE_IDS_MAX])
 {
-    amps_route *unused = NULL;
+    size_t count = 0;
     amps_mutex_lock(&routes->lock);
+    AMPS_ASSERT(routes->entered > 0);
     for (size_t i = 0; i < route->link_count && is_in_table(route); i++) {
         amps_route_link *link = &route->links[i];
         amps_route      *other = holder_of(routes, link);
@@ -316,13 +318,16 @@ void amps_routes_take_over(amps_routes *routes, amps_route *route)
             if (other->sink.stream != NULL) {
                 amps_stream_end(other->sink.stream, AMPS_END);
             }
-            remove_route(routes, other, &unused);
+            unlink_route(routes, other, NULL);
+            if (!atomic_load(&other->is_complete)) {
+                older[count++] = other;
+            }
         }
         put_link(routes, link); /* its chain may grow a little: grow() is for who adds */
     }
     atomic_fetch_add(&routes->changes, 1);
     amps_mutex_unlock(&routes->lock);
-    free_chain(unused);
+    return count;
 }
 
 void amps_routes_end(amps_routes *routes, amps_route *route)

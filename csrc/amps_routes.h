@@ -68,8 +68,10 @@ void amps_routes_leave(amps_routes *routes);
 amps_route *amps_routes_find(amps_routes *routes, amps_id_kind kind, amps_slice id);
 
 /* The receive thread's, while it is inside. The server accepted a route that replaces: it gets the
- * rest of its ids; who had them is removed, and their stream ends. */
-void amps_routes_take_over(amps_routes *routes, amps_route *route);
+ * rest of its ids; who had them has ended, and their stream ends. Gives them and their number:
+ * their handlers can be let go of after what was collected for them. */
+size_t amps_routes_take_over(amps_routes *routes, amps_route *route,
+                             amps_route *older[AMPS_ROUTE_IDS_MAX]);
 /* Takes a route that has ended by itself out of the table; what was collected for its handler may
  * still be delivered. */
 void amps_routes_end(amps_routes *routes, amps_route *route);

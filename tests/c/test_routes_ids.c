@@ -61,6 +61,7 @@ static void one_id_in_use_refuses_the_whole_route(void)
 static void a_route_that_replaces_takes_over_when_it_is_told(void)
 {
     amps_stream *older = amps_stream_new(0), *newer = amps_stream_new(0);
+    amps_route  *replaced[AMPS_ROUTE_IDS_MAX];
     amps_routes  routes;
     amps_routes_init(&routes);
     CHECK_STATUS(add_ids(&routes, "1", "s", "s", &(amps_sink){.stream = older}), AMPS_OK);
@@ -68,11 +69,13 @@ static void a_route_that_replaces_takes_over_when_it_is_told(void)
                  AMPS_OK);
     amps_routes_enter(&routes);
     amps_route *route = amps_routes_find(&routes, KIND, BYTES("2"));
-    CHECK(amps_routes_find(&routes, SUBS, BYTES("s"))->sink.stream == older);
-    amps_routes_take_over(&routes, route);
+    amps_route *first = amps_routes_find(&routes, SUBS, BYTES("s"));
+    CHECK(first->sink.stream == older);
+    CHECK_NUMBER(amps_routes_take_over(&routes, route, replaced), 1);
+    CHECK(replaced[0] == first && amps_route_is_live(first)); /* it is owed what was collected */
     CHECK(amps_routes_find(&routes, SUBS, BYTES("s")) == route);
     CHECK(amps_routes_find(&routes, KIND, BYTES("1")) == NULL);
-    amps_routes_take_over(&routes, route); /* told twice, it has all it wants */
+    CHECK_NUMBER(amps_routes_take_over(&routes, route, replaced), 0); /* it has all it wants */
     amps_routes_leave(&routes);
     CHECK_STATUS(amps_stream_wait(older, 0), AMPS_END);
     CHECK_STATUS(amps_stream_wait(newer, 0), AMPS_AGAIN);
@@ -85,6 +88,7 @@ static void a_route_that_replaces_takes_over_when_it_is_told(void)
 
 static void a_route_that_was_refused_leaves_the_older_one_alone(void)
 {
+    amps_route *replaced[AMPS_ROUTE_IDS_MAX];
     amps_routes routes;
     amps_routes_init(&routes);
     CHECK_STATUS(add_ids(&routes, "1", "s", "s", &(amps_sink){.handler = &handlers[1]}), AMPS_OK);
@@ -94,7 +98,7 @@ static void a_route_that_was_refused_leaves_the_older_one_alone(void)
     amps_routes_enter(&routes);
     amps_route *refused = amps_routes_find(&routes, KIND, BYTES("2"));
     CHECK(take_out(&routes, "2"));
-    amps_routes_take_over(&routes, refused); /* the server's word comes too late */
+    CHECK_NUMBER(amps_routes_take_over(&routes, refused, replaced), 0); /* it comes too late */
     amps_routes_end(&routes, refused);
     CHECK(found_sub(&routes, "s") == &handlers[1]);
     amps_routes_leave(&routes);
