@@ -396,21 +396,24 @@ static bool is_answer_to(amps_reader *reader, const amps_header *header, const a
            route_of_field(reader, header, AMPS_FIELD_COMMAND_ID) == route;
 }
 
-/* What the ack means for the end of its command; then for its ids. */
+/* A command that replaces another has been accepted. */
+static void take_over(amps_reader *reader, amps_route *route, const amps_message *message)
+{
+    amps_route *older[AMPS_ROUTE_IDS_MAX];
+    publish_streams(reader); /* what came before it is still for the older one */
+    size_t count = amps_routes_take_over(reader->setup.routes, route, older);
+    for (size_t i = 0; i < count; i++) {
+        let_go_of(reader, older[i], message);
+    }
+}
+
+/* What the ack means for the end of its command. */
 static void note_ack(amps_reader *reader, amps_route *route, const amps_header *header,
                      uint32_t types, const amps_message *message)
 {
     uint64_t returned = 0;
     bool     failed = is_failure(header);
     bool counts = amps_header_number(header, AMPS_FIELD_RECORDS_RETURNED, UINT32_MAX, &returned);
-    if (route->sink.replaces && (types & AMPS_ACK_PROCESSED) != 0 && !failed) {
-        amps_route *older[AMPS_ROUTE_IDS_MAX];
-        publish_streams(reader); /* what came before it is still for the older one */
-        size_t count = amps_routes_take_over(reader->setup.routes, route, older);
-        for (size_t i = 0; i < count; i++) {
-            let_go_of(reader, older[i], message);
-        }
-    }
     amps_ending_ack(&route->ending, types, failed, counts && returned > 0);
     end_if_complete(reader, route, message);
 }
@@ -429,19 +432,25 @@ static bool is_failed_write(const amps_header *header, const amps_route *route)
     return amps_header_has(header, AMPS_FIELD_SEQUENCE);
 }
 
-/* First those who wait inside the library, then whoever wants all acks; then a route whose
- * application asked for this type, and when nobody was told, the last chance. */
+/* First a route gets the ids that it replaces: who waits may use them at once. Then those who wait
+ * inside the library are told, then whoever wants all acks; then a route whose application asked
+ * for this type, and when nobody was told, the last chance. */
 static amps_status route_ack(amps_reader *reader, const amps_header *header,
                              const amps_message *message)
 {
     static const amps_field order[] = {AMPS_FIELD_COMMAND_ID, AMPS_FIELD_QUERY_ID,
                                        AMPS_FIELD_SUB_ID};
     amps_status             status = AMPS_OK;
-    bool                    told = reader->setup.ack(reader->setup.client, header, message);
     amps_route             *route = route_of_answer(reader, header, order, 3);
     uint32_t                types = amps_header_has(header, AMPS_FIELD_ACK_TYPE)
                                         ? amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE])
                                         : 0;
+    bool                    is_answer = route != NULL && is_answer_to(reader, header, route);
+    if (is_answer && route->sink.replaces && (types & AMPS_ACK_PROCESSED) != 0 &&
+        !is_failure(header)) {
+        take_over(reader, route, message);
+    }
+    bool told = reader->setup.ack(reader->setup.client, header, message);
     told = deliver_to(reader, AMPS_FOR_ALL_ACKS, message) || told;
     if (is_failed_write(header, route)) {
         told = deliver_to(reader, AMPS_FOR_FAILED_WRITE, message) || told;
@@ -453,7 +462,7 @@ static amps_status route_ack(amps_reader *reader, const amps_header *header,
             status = hand_to(reader, route, message);
         }
         told = told || !is_silent || !is_failure(header);
-        if (is_answer_to(reader, header, route)) {
+        if (is_answer) {
             note_ack(reader, route, header, types, message);
         }
     }

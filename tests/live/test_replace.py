@@ -224,3 +224,19 @@ def test_replacing_a_sandbox_s_subscription_loses_and_doubles_nothing(sandbox, l
     got += [next(streams[-1]).get_data() for _ in range(3000 - len(got))]
     assert got == [str(number) for number in range(3000)]
     assert all(stream.ended for stream in streams[:-1]) and not streams[-1].ended
+
+
+def test_unsubscribing_right_after_a_replace_ends_the_newer_one(peer, log_on, inboxes):
+    """The answer has made the id its own by the time the call returns."""
+    server, last = peer(), inboxes()
+    client = log_on(server)
+    client.subscribe(last, "t", sub_id="last")
+    server.answers["subscribe"] = lambda s, seen: s.send(ack(seen) + delivery(b"x") * 3)
+    for number in range(300):
+        told = []
+        client.execute_async(replacing(options=None), lambda message: None)
+        client.execute_async(replacing(), lambda m, told=told: told.append(m.get_data()))
+        client.unsubscribe("s")
+        server.send(delivery(b"late") + delivery(b"%d" % number, sub_id="last"))
+        assert last.bodies(1) == [str(number)]
+        assert "late" not in told, f"in turn {number}"
