@@ -257,8 +257,8 @@ _FIELD_OF["keys"] = AMPS_FIELD_SOW_KEYS
 
 cdef object added_option(object options, object name):
     """Options with one more."""
-    options = options_text(options)
-    if isinstance(options, bytes):
+    options = field_bytes(AMPS_FIELD_OPTIONS, options_text(options), False)
+    if options is not None:
         options = options.decode("utf-8", "surrogateescape")
     return f"{options},{name}" if options else name
 

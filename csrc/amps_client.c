@@ -157,8 +157,7 @@ static bool on_ack(void *context, const amps_header *header, const amps_message 
         return false;
     }
     uint32_t type = amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE]);
-    bool     failed = amps_header_has(header, AMPS_FIELD_STATUS) &&
-                  amps_slice_equal(header->value[AMPS_FIELD_STATUS], amps_slice_of("failure"));
+    bool     failed = amps_header_is_failure(header);
     amps_mutex_lock(&client->lock);
     for (amps_waiter *waiter = client->waiters; waiter != NULL; waiter = waiter->next) {
         if (is_about(waiter, id)) {

@@ -382,12 +382,6 @@ static amps_status route_records(amps_reader *reader, const amps_header *header,
     }
 }
 
-static bool is_failure(const amps_header *header)
-{
-    return amps_header_has(header, AMPS_FIELD_STATUS) &&
-           amps_slice_equal(header->value[AMPS_FIELD_STATUS], amps_slice_of("failure"));
-}
-
 /* Does the ack answer the very command that the route was made for? One of an earlier command with
  * the same query id or subscription id says nothing about this one's end. */
 static bool is_answer_to(amps_reader *reader, const amps_header *header, const amps_route *route)
@@ -412,7 +406,7 @@ static void note_ack(amps_reader *reader, amps_route *route, const amps_header *
                      uint32_t types, const amps_message *message)
 {
     uint64_t returned = 0;
-    bool     failed = is_failure(header);
+    bool     failed = amps_header_is_failure(header);
     bool counts = amps_header_number(header, AMPS_FIELD_RECORDS_RETURNED, UINT32_MAX, &returned);
     amps_ending_ack(&route->ending, types, failed, counts && returned > 0);
     end_if_complete(reader, route, message);
@@ -422,7 +416,7 @@ static void note_ack(amps_reader *reader, amps_route *route, const amps_header *
  * any other message that nobody is told. */
 static bool is_failed_write(const amps_header *header, const amps_route *route)
 {
-    if (!is_failure(header)) {
+    if (!amps_header_is_failure(header)) {
         return false;
     }
     if (route != NULL) {
@@ -447,7 +441,7 @@ static amps_status route_ack(amps_reader *reader, const amps_header *header,
                                         : 0;
     bool                    is_answer = route != NULL && is_answer_to(reader, header, route);
     if (is_answer && route->sink.replaces && (types & AMPS_ACK_PROCESSED) != 0 &&
-        !is_failure(header)) {
+        !amps_header_is_failure(header)) {
         take_over(reader, route, message);
     }
     bool told = reader->setup.ack(reader->setup.client, header, message);
@@ -461,7 +455,7 @@ static amps_status route_ack(amps_reader *reader, const amps_header *header,
         if (listener(route) != NULL && (route->sink.ack_types & types) != 0) {
             status = hand_to(reader, route, message);
         }
-        told = told || !is_silent || !is_failure(header);
+        told = told || !is_silent || !amps_header_is_failure(header);
         if (is_answer) {
             note_ack(reader, route, header, types, message);
         }
