@@ -24,7 +24,8 @@ cdef class Handler:
     """What a route of the core points at. The client holds it until the route is gone."""
 
     cdef object function
-    cdef object id  # the one by which the program knows it, as bytes
+    cdef object id      # the one by which the program knows it, as bytes
+    cdef bint is_ended  # by the program: what was collected for it is not delivered
 
 
 cdef class Listeners:

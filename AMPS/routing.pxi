@@ -92,9 +92,12 @@ cdef class Routing:
 cdef bint remove_route(Listeners client, amps_id_kind kind, object id,
                        amps_sink *sink) except -1:
     """Removes the route that has this id, with all its ids; says whether there was one, and in
-    `sink` what it was."""
+    `sink` what it was. Also of one that has ended already no message is delivered any more."""
     cdef amps_slice text
     cdef object kept = borrow_text(id, &text)
+    cdef object handler = client.by_id.get(id) if kind == AMPS_ID_OF_SUBSCRIPTION else None
+    if handler is not None:
+        (<Handler>handler).is_ended = True
     if not amps_client_remove_route(client.core, kind, text, sink):
         return False
     if sink.handler is not NULL:

@@ -65,9 +65,9 @@ def test_zero_waits_as_long_as_it_takes_whatever_the_stream_s_timeout(stream):
 @pytest.mark.parametrize("body", ["small", LARGE])
 def test_messages_of_a_batch_are_independent_and_stay(stream, body):
     stream.send(*[f"{number}{body}" for number in range(100)])
-    first = stream.batch(50)
-    stream.send(*[body] * 50) if len(stream) == 0 else None
-    rest = stream.batch(50)
+    first, rest = stream.batch(50), stream.batch(50)
+    stream.send(*[body] * 50)
+    stream.batch(50)
     assert len({id(message) for message in first + rest}) == 100
     assert data(first) == [f"{number}{body}" for number in range(50)]
     assert {message.get_topic() for message in first} == {"t"}
