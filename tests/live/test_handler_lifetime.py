@@ -1,4 +1,4 @@
-"""Handlers are kept exactly as long as they may be called, and cycles through them are collected."""
+"""Handlers are kept as long as they may be called, and cycles through them are collected."""
 
 import gc
 import weakref
@@ -167,9 +167,10 @@ def test_a_thousand_queries_leave_nothing_behind(peer, log_on):
     """Neither handlers nor streams nor routes: their ids are free."""
     client = log_on(peer(sow=give()))
     handler, reference = watched()
+    told = handler.told
     for number in range(500):
         client.execute_async(query(), handler)
-        wait_until(lambda number=number: len(handler.told) == 2 * number + 2)
+        wait_until(lambda number=number: len(told) == 2 * number + 2)
         assert len(list(client.execute(query()).timeout(5000))) == 2
     del handler
     wait_until(lambda: is_let_go(reference))

@@ -64,9 +64,7 @@ def test_a_command_without_an_answer(peer, log_on, inbox, verb, call):
 def test_a_delete_that_was_accepted_and_not_counted(peer, log_on):
     server = peer(sow_delete=say())
     client = log_on(server)
-    assert_interrupted(
-        lambda: client.sow_delete("t", "1=1"), lambda: server.wait_for("sow_delete")
-    )
+    assert_interrupted(lambda: client.sow_delete("t", "1=1"), lambda: server.wait_for("sow_delete"))
     server.answers["sow_delete"] = say_all(records_deleted=2)
     assert client.sow_delete("t", "1=1", 5000).get_sow_deleted() == "2"
 
