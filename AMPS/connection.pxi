@@ -201,6 +201,7 @@ cdef class Connection(Listeners):
         self.why = "closed by this program" if by_us else str(problem)
         amps_client_remove_routes(self.core, AMPS_CLOSED if by_us else AMPS_DISCONNECTED)
         self.let_go_all()
+        self.unpark()
         self.overdue.clear()
         if not by_us and self.was_open:  # else who closes it tells
             self.was_open = False

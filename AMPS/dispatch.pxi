@@ -92,6 +92,8 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
     cdef size_t i
     if client is None:
         return
+    if client.parked:
+        client.unpark()
     for i in range(burst.count):
         delivery = &burst.deliveries[i]
         if not amps_burst_goes_on(burst) or Py_REFCNT(client) == 1:  # closed, or let go by all

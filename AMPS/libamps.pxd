@@ -238,6 +238,7 @@ cdef extern from "amps.h" nogil:
                                   amps_sink *sink)
     bint amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream)
     void amps_client_remove_routes(amps_client *client, amps_status why)
+    bint amps_client_is_receiving(amps_client *client)
     void amps_client_want(amps_client *client, amps_audience audience, bint wanted)
 
     ctypedef struct amps_waiter:

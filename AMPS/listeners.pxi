@@ -35,6 +35,7 @@ cdef class Listeners:
     cdef void *door
     cdef set handlers            # of all routes, each a Handler
     cdef dict by_id              # {id: Handler}, the newest of each id
+    cdef list parked             # C handlers that are ended, and perhaps being called
     cdef list state_listeners
     cdef object exception_listener, disconnect_handler, thread_created
     cdef object last_chance, failed_write, duplicate, all_acks, all_heartbeats
@@ -45,6 +46,7 @@ cdef class Listeners:
     def __cinit__(self, *args, **kwargs):
         self.core = NULL
         self.handlers, self.by_id, self.state_listeners = set(), {}, []
+        self.parked = []
 
     # ---- Handlers of routes ---------------------------------------------------------------------
 
@@ -65,7 +67,21 @@ cdef class Listeners:
         """Returns them: their end may run any code, so it should come last."""
         gone = self.handlers, self.by_id
         self.handlers, self.by_id = set(), {}
+        self.park([handler for handler in gone[0]
+                   if isinstance((<Handler>handler).function, CMessageHandler)])
         return gone
+
+    cdef int park(self, list handlers) except -1:
+        """Keeps C handlers until the receive thread, which takes no lock of Python's to call one,
+        is seen elsewhere."""
+        self.parked += handlers
+        if self.parked and not amps_client_is_receiving(self.core):
+            self.unpark()
+        return 0
+
+    cdef void unpark(self) noexcept:
+        """By the receive thread, or while that calls nobody."""
+        gone, self.parked = self.parked, []
 
     # ---- Listeners ------------------------------------------------------------------------------
 

@@ -101,7 +101,10 @@ cdef bint remove_route(Listeners client, amps_id_kind kind, object id,
     if not amps_client_remove_route(client.core, kind, text, sink):
         return False
     if sink.handler is not NULL:
-        client.let_go(<Handler>sink.handler)
+        handler = <Handler>sink.handler
+        client.let_go(handler)
+        if sink.function is not NULL:
+            client.park([handler])
     return True
 
 

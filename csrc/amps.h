@@ -318,6 +318,9 @@ bool amps_client_remove_route(amps_client *client, amps_id_kind kind, amps_slice
 /* The same by the command id, but only if it is still the route of that stream. */
 bool amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream);
 void amps_client_remove_routes(amps_client *client, amps_status why); /* all; ends streams */
+/* Is the receive thread handing messages over? Then it may be calling a function of a route that
+ * was removed just now; else it calls none that was removed before this was asked. */
+bool amps_client_is_receiving(amps_client *client);
 
 /* What is for an audience other than a route is delivered only while someone wants it. */
 void amps_client_want(amps_client *client, amps_audience audience, bool wanted);

@@ -600,6 +600,11 @@ void amps_client_remove_routes(amps_client *client, amps_status why)
     }
 }
 
+bool amps_client_is_receiving(amps_client *client)
+{
+    return !amps_client_is_inherited(client) && amps_routes_is_entered(&client->routes);
+}
+
 void amps_client_want(amps_client *client, amps_audience audience, bool wanted)
 {
     if (wanted) {

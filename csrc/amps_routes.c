@@ -294,6 +294,14 @@ void amps_routes_leave(amps_routes *routes)
     free_chain(unused);
 }
 
+bool amps_routes_is_entered(amps_routes *routes)
+{
+    amps_mutex_lock(&routes->lock);
+    bool is_entered = routes->entered > 0;
+    amps_mutex_unlock(&routes->lock);
+    return is_entered;
+}
+
 amps_route *amps_routes_find(amps_routes *routes, amps_id_kind kind, amps_slice id)
 {
     amps_mutex_lock(&routes->lock);
