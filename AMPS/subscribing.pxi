@@ -54,6 +54,8 @@ cdef class Subscribing(Executing):
         handler, values = _bind_overload("bookmark_subscribe", _BOOKMARK_SUBSCRIBE, args, kwargs)
         if values[1] is None:
             raise TypeError("bookmark_subscribe() needs a bookmark")
+        if values[1] in ("", b""):
+            raise _exceptions.InvalidBookmarkException("bookmark_subscribe: the bookmark is empty")
         values[4] = added_option(values[4], "bookmark")  # some servers replay only then
         return self.run_call("subscribe", handler, _BOOKMARK_SUBSCRIBE, values)
 
@@ -159,7 +161,8 @@ cdef class Subscribing(Executing):
     # ---- The end of a subscription --------------------------------------------------------------
 
     def unsubscribe(self, sub_id=None):
-        """Ends the subscription or query that this id was returned for; None or `'all'` ends all.
+        """Ends the subscription or query that this id was returned for, or each of a
+        comma-separated list of them; None or `'all'` ends all.
 
         Does not wait: no handler is called for it once this has returned, except one that is
         running. An unknown id is no error, nor is it one when there is no connection any more.
@@ -169,6 +172,10 @@ cdef class Subscribing(Executing):
         # Kept until the server is told: the end of a handler may run any code, on any thread.
         cdef object kept, query_id = None
         cdef amps_sink sink
+        if sub_id is not None and b"," in sub_id:
+            for id in sub_id.split(b","):
+                self.unsubscribe(id.strip())
+            return
         if sub_id == b"all":
             kept = self.forget_all()
         elif sub_id is not None:

@@ -67,6 +67,7 @@ def test_ids_that_are_not_set_are_derived(peer, log_on):
         client.execute_async(AMPS.Command("sow").set_topic("t"), print),
         client.execute_async(own, print),
         client.execute_async(own.set_sub_id("s"), print),
+        client.execute_async(AMPS.Command("sow").set_topic("t").set_sub_id("r"), print),
         client.execute_async(AMPS.Command("flush"), print),
         client.execute_async(AMPS.Command("publish").set_topic("t"), print),
         client.execute_async(AMPS.Command("publish").set_topic("t").add_ack_type("stats"), print),
@@ -74,10 +75,10 @@ def test_ids_that_are_not_set_are_derived(peer, log_on):
     client.publish_flush(5000)
     seen = [each for each in server.frames if each["c"] != "logon"]
     cids = [each.get("cid") for each in seen]
-    assert ids == [cids[0], cids[1], cids[2], "s", cids[4], "", cids[6]]
-    assert [each.get("sub_id") for each in seen[:4]] == [cids[0], None, cids[2], "s"]
-    assert [each.get("query_id") for each in seen[:4]] == [None, cids[1], cids[2], "s"]
-    assert "cid" not in seen[5] and None not in (cids[4], cids[6])
+    assert ids == [cids[0], cids[1], cids[2], "s", "r", cids[5], "", cids[7]]
+    assert [each.get("sub_id") for each in seen[:5]] == [cids[0], None, cids[2], "s", "r"]
+    assert [each.get("query_id") for each in seen[:5]] == [None, cids[1], cids[2], "s", "r"]
+    assert "cid" not in seen[6] and None not in (cids[5], cids[7])
     assert own.command_id is own.query_id is None, "a command is as the program left it"
 
 

@@ -249,6 +249,15 @@ def test_wrong_arguments_are_refused_before_anything_is_sent(client_and_peer, na
     assert not server.seen(verb)
 
 
+@pytest.mark.parametrize("bookmark", ["", b""])
+def test_an_empty_bookmark_is_not_taken_for_a_wish_to_miss_the_past(client_and_peer, bookmark):
+    client, server = client_and_peer
+    with pytest.raises(AMPS.InvalidBookmarkException, match="empty"):
+        client.bookmark_subscribe("t", bookmark)
+    client.publish_flush(5000)
+    assert not server.seen("subscribe")
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_a_c_function_may_come_first(client_and_peer, name):
     client, server = client_and_peer

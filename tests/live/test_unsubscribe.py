@@ -171,3 +171,37 @@ def test_a_stream_closed_inside_a_handler_unsubscribes(server, log_on):
     server.send(delivery(b"x"))
     server.wait_for("unsubscribe")
     assert told(server, client) == [{"sub_id": "closed"}]
+
+
+def test_unsubscribe_takes_a_list_and_ends_each(server, log_on, inbox):
+    client = log_on(server)
+    stream = client.subscribe("t", sub_id="a")
+    client.subscribe(inbox, "t", sub_id="b")
+    client.execute_async(AMPS.Command("sow").set_topic("t").set_query_id("q"), inbox)
+    assert inbox.bodies(2) == ["", "a"]
+    client.unsubscribe("a, b,q,never heard of")
+    assert list(stream.timeout(5000)) == []
+    server.send(delivery(b"late", sub_id="a") + delivery(b"late", sub_id="b"))
+    ids = [{"sub_id": "a"}, {"sub_id": "b"}, {"query_id": "q"}, {"sub_id": "never heard of"}]
+    assert told(server, client) == ids
+    assert inbox.is_empty()
+
+
+def test_a_full_stream_that_is_unsubscribed_lets_the_rest_through(server, log_on, inbox):
+    client = log_on(server)
+    stream = client.subscribe("t", sub_id="s").max_depth(2)
+    client.subscribe(inbox, "t", sub_id="i")
+    server.send(delivery(b"x") * 100 + delivery(b"through", sub_id="i"))
+    wait_until(lambda: len(stream) == 2)
+    assert inbox.is_empty()
+    client.unsubscribe("s")
+    assert inbox.bodies(1) == ["through"]
+    assert len(list(stream)) <= 3
+
+
+def test_queries_work_with_a_small_default_depth(peer, log_on):
+    client = log_on(peer(sow=give(*map(str, range(50)))))
+    client.set_default_max_depth(1)
+    assert len(list(client.sow("t").timeout(5000))) == 52
+    client.sow("t").close()
+    assert len(list(client.sow("t").timeout(5000))) == 52
