@@ -52,6 +52,14 @@ cdef void on_ends(void *context, void **thread) noexcept nogil:
         PyGILState_Release(PyGILState_UNLOCKED)  # the outermost: the state goes
 
 
+cdef void on_filter(void *context, void **thread, amps_slice bytes,
+                    c_bool outgoing) noexcept nogil:
+    if thread is not NULL:
+        keep_thread_state(thread)
+    with gil:
+        show_bytes(context, bytes, outgoing)
+
+
 cdef void on_release(void *context) noexcept nogil:
     with gil:
         Py_DECREF(<object>(<door *>context).client)
@@ -78,6 +86,17 @@ cdef void tell_disconnected(void *context) noexcept:
         try:
             client.disconnect_handler(client)
             client.came_back = client.logged_on
+        except BaseException as problem:
+            client.report(problem)
+
+
+cdef void show_bytes(void *context, amps_slice bytes, bint outgoing) noexcept:
+    """Calls the transport filter, already as a handler, with a copy of the bytes."""
+    cdef Connection client = client_behind(context)
+    cdef object filter = None if client is None else client.transport_filter
+    if filter is not None:
+        try:
+            filter(PyBytes_FromStringAndSize(bytes.at, bytes.size), not outgoing)
         except BaseException as problem:
             client.report(problem)
 
@@ -154,6 +173,7 @@ cdef amps_client *new_core(Connection client, size_t send_buffer_size) except NU
     events.lost = on_lost
     events.disconnected = on_disconnected
     events.ends = on_ends
+    events.filter = on_filter
     events.release = on_release
     core = amps_client_new(&events, context, send_buffer_size)
     if core is NULL:

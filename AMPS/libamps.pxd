@@ -153,6 +153,7 @@ cdef extern from "amps.h" nogil:
     size_t amps_stream_depth(const amps_stream *stream)
     size_t amps_stream_depth_max(const amps_stream *stream)
     void amps_stream_set_depth_max(amps_stream *stream, size_t depth_max)
+    void amps_stream_conflate(amps_stream *stream)
 
     ctypedef struct amps_client:
         pass
@@ -182,6 +183,7 @@ cdef extern from "amps.h" nogil:
         void (*lost)(void *context, void **thread, const amps_failure *failure) noexcept
         void (*disconnected)(void *context, void **thread, const amps_failure *failure) noexcept
         void (*ends)(void *context, void **thread) noexcept
+        void (*filter)(void *context, void **thread, amps_slice bytes, c_bool outgoing) noexcept
         void (*release)(void *context) noexcept
 
     amps_client *amps_client_new(const amps_events *events, void *context,
@@ -241,6 +243,8 @@ cdef extern from "amps.h" nogil:
     bint amps_client_is_receiving(amps_client *client)
     void amps_client_want(amps_client *client, amps_audience audience, bint wanted)
 
+    void amps_client_want_filter(amps_client *client, bint wanted)
+
     ctypedef struct amps_waiter:
         pass
     amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id,
@@ -249,4 +253,5 @@ cdef extern from "amps.h" nogil:
                                  amps_message *ack)
     void amps_client_end_wait(amps_client *client, amps_waiter *waiter)
     void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32_t timeout_ms)
+    void amps_client_set_batching(amps_client *client, size_t size, uint32_t timeout_ms)
     size_t amps_threads_wait(uint32_t wait_ms)

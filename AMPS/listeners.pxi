@@ -1,8 +1,5 @@
 # listeners.pxi: what a program is told besides the messages of its commands, and by whom.
 
-cdef object _MISSING = object()  # no value was given, not even None
-
-
 class _ConnectionStateListener:
     """What a connection state listener is told."""
 
@@ -38,7 +35,7 @@ cdef class Listeners:
     cdef list parked             # C handlers that are ended, and perhaps being called
     cdef list state_listeners
     cdef object exception_listener, disconnect_handler, thread_created
-    cdef object last_chance, failed_write, duplicate, all_acks, all_heartbeats
+    cdef object last_chance, failed_write, duplicate, all_acks, all_heartbeats, transport_filter
     cdef bint tells_connected    # the state listeners are still owed Connected
     cdef object __weakref__
     cdef dict __dict__
@@ -50,10 +47,14 @@ cdef class Listeners:
 
     # ---- Handlers of routes ---------------------------------------------------------------------
 
-    cdef int hold(self, Handler handler, bint has_id) except -1:
-        """Keeps what a route points at. `has_id`: it is the one of its id now, too."""
+    cdef int hold(self, Handler handler) except -1:
+        """Keeps what a route points at."""
         self.handlers.add(handler)
-        if has_id:
+        return 0
+
+    cdef int give_id(self, Handler handler) except -1:
+        """The id is this handler's from now on, unless it has been let go of."""
+        if handler in self.handlers:
             self.by_id[handler.id] = handler
         return 0
 
@@ -164,6 +165,19 @@ cdef class Listeners:
         self.thread_created = checked_callable(thread_created_callable, "thread_created_callable")
         (<door *>self.door).tells_begin = thread_created_callable is not None
 
+    def set_transport_filter(self, transport_filter_callable):
+        """Sets `transport_filter_callable(data, incoming)`, shown all bytes of the wire, once and
+        in order.
+
+        False: before they leave, on the thread that sends them; True: as they arrive, before they
+        are looked at, on the receive thread. It is a handler: no call of this client may wait in
+        it, and the client stands still until it returns. It changes nothing. None: no filter.
+        """
+        self.check_usable("set_transport_filter", True)
+        self.transport_filter = checked_callable(transport_filter_callable,
+                                                 "transport_filter_callable")
+        amps_client_want_filter(self.core, transport_filter_callable is not None)
+
     def add_connection_state_listener(self, listener_callable):
         """Adds `listener_callable(state)`, told each value of `Client.ConnectionStateListener` as
         an int, on the thread that changes it. Adding one twice is adding it once."""
@@ -231,14 +245,6 @@ cdef class Listeners:
         if problem is not None:
             raise_nowhere(problem, self if listener is None else listener)
         amps_client_leave_handler(before)
-
-
-cdef object either(object published, object snake_case, object name):
-    """The one value given for an argument that has two spellings."""
-    if (published is _MISSING) == (snake_case is _MISSING):
-        how = "no value" if published is _MISSING else "two values"
-        raise TypeError(f"got {how} for argument {name!r}")
-    return published if snake_case is _MISSING else snake_case
 
 
 cdef object checked_callable(object function, object name):

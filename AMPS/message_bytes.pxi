@@ -20,6 +20,7 @@ cdef class MessageBytes:
     cdef amps_message view
     cdef void *apart              # bytes that came from the core and are ours to free, or NULL
     cdef char *copied             # bytes of our own making, or NULL
+    cdef size_t copied_size       # so many fit there
     cdef dict own                 # {field: bytes, or None for one taken away}; None: nothing set
     cdef Py_ssize_t exports       # memoryviews of our own bytes
     cdef char small[SMALL_SIZE]
@@ -60,7 +61,7 @@ cdef class MessageBytes:
         """Makes this a copy of a borrowed message; nothing is left of the one before."""
         if self.own is not None:
             self.own = None
-        if not self.is_small():
+        if self.apart is not NULL:
             self.forget()
         return self.copy_bytes(message)
 
@@ -105,10 +106,11 @@ cdef class MessageBytes:
         cdef size_t size = header + record + message.body.size
         cdef char *at = self.small
         if size > SMALL_SIZE:
-            self.copied = <char *>malloc(size)
-            if self.copied is NULL:
-                raise MemoryError(f"no memory for a message of {size} bytes")
+            if self.copied is NULL or self.copied_size < size:  # else it is used again
+                self.make_room(size)
             at = self.copied
+        elif self.copied is not NULL:
+            self.forget()
         if header > 0:
             memcpy(at, message.header.at, header)
         if record > 0:
@@ -121,6 +123,14 @@ cdef class MessageBytes:
         self.view.header = amps_slice(at, header)
         self.view.record = amps_slice(at + header, record)
         self.view.body = amps_slice(at + header + record, message.body.size)
+        return 0
+
+    cdef int make_room(self, size_t size) except -1:
+        cdef char *copied = <char *>malloc(size)
+        if copied is NULL:
+            raise MemoryError(f"no memory for a message of {size} bytes")
+        free(self.copied)
+        self.copied, self.copied_size = copied, size
         return 0
 
     # ---- Fields --------------------------------------------------------------------------------

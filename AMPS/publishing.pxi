@@ -95,6 +95,27 @@ cdef class Publishing(Asking):
         # Held, so that no other can pass for it. Last: the end of the one before may publish.
         self.prepared_topic = topic
 
+    def set_publish_batching(self, batchSize=_MISSING, batchTimeoutMillis=_MISSING, *,
+                             batch_size=_MISSING, batch_timeout_millis=_MISSING):
+        """Gathers publishes and delta publishes up to `batchSize` bytes before they are sent.
+
+        They leave when one more would not fit, `batchTimeoutMillis` after the first of them (0:
+        however long it takes), before any other command, with `publish_flush`, and on `disconnect`;
+        a message larger than a batch leaves at once, after those gathered. Order is kept. No batch
+        is larger than the send buffer. `batchSize` 0 sends what was gathered and ends it. When the
+        connection is lost, those gathered are among the unsent ones of the exception listener's
+        `DisconnectedException`. Does not wait; raises `UsageException` for negative numbers.
+        """
+        size = either(batchSize, batch_size, "batchSize")
+        timeout = milliseconds(either(batchTimeoutMillis, batch_timeout_millis,
+                                      "batchTimeoutMillis"), "batchTimeoutMillis")
+        self.check_usable("set_publish_batching", True)
+        if not isinstance(size, int):
+            raise TypeError(f"batchSize must be an int (bytes), not {type(size).__name__}")
+        if size < 0:
+            raise _exceptions.UsageException(f"batchSize must not be negative, not {size}")
+        amps_client_set_batching(self.core, min(size, SEND_BUFFER_SIZE_MAX), timeout)
+
     def publish_flush(self, timeout=0, ack_type=AMPS_ACK_PROCESSED):
         """Waits until the server has processed (or persisted, by `ack_type`) what was published.
 

@@ -22,17 +22,17 @@ cdef class Routing:
         cdef amps_status status
         cdef size_t count = self.list_ids(ids)
         self.make_sink(&sink)
+        if self.handler is not None:
+            client.hold(self.handler)  # before the route can point at it
         status = amps_client_add_route(client.core, ids, count, &sink)
+        if status != AMPS_OK and self.handler is not None:
+            client.let_go(self.handler)
         if status == AMPS_ID_IN_USE:
             raise self.in_use(client)
         if status != AMPS_OK:
             raise status_error(status, "placing a route")
-        if self.handler is not None:
-            try:
-                client.hold(self.handler, not self.replaces)
-            except BaseException:
-                self.remove(client)
-                raise
+        if self.handler is not None and not self.replaces:
+            client.give_id(self.handler)
         return 0
 
     cdef object in_use(self, Listeners client):
@@ -74,8 +74,8 @@ cdef class Routing:
     cdef int accepted(self, Listeners client) except -1:
         """The server has accepted the command: one that replaces has its id. The older handler is
         let go of by the receive thread, which may still have messages for it."""
-        if self.replaces and self.handler in client.handlers:  # else the connection is lost already
-            client.hold(self.handler, True)
+        if self.replaces and self.handler is not None:
+            client.give_id(self.handler)
         return 0
 
     cdef bint remove(self, Listeners client) except -1:

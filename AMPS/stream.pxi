@@ -99,6 +99,20 @@ cdef class MessageStream:
         self.check_usable()
         return amps_stream_depth_max(self.core)
 
+    def conflate(self):
+        """From now on only the newest of the messages with the same topic and sow key waits: it
+        takes the place of the older one, which is never given out. Returns the stream.
+
+        Whole messages are exchanged, deltas are not merged. Messages without a sow key and those
+        with a lease period wait each, and nothing is exchanged across the beginning or end of a
+        group. What waits already is not merged, but its newest may be replaced. For subscriptions;
+        without effect on others. It cannot be undone.
+        """
+        self.check_usable()
+        if self.is_subscription:
+            amps_stream_conflate(self.core)
+        return self
+
     def get_depth(self):
         """How many messages wait now."""
         self.check_usable()
@@ -239,7 +253,7 @@ cdef class MessageStream:
             message.copy_view(view)
         else:
             message.adopt(view, apart)
-        self.newer = message if message.is_small() else None
+        self.newer = message if message.apart is NULL else None
         return message
 
 

@@ -117,6 +117,18 @@ def _bind_overload(object name, tuple names, tuple args, dict given):
     return handler, values
 
 
+cdef object _MISSING = object()  # no value was given, not even None
+
+
+cdef object either(object published, object snake_case, object name):
+    """The value of an argument that has two spellings, of which one must be given."""
+    if published is _MISSING and snake_case is _MISSING:
+        raise TypeError(f"missing argument: {name}")
+    if published is not _MISSING and snake_case is not _MISSING:
+        raise TypeError(f"{name} was given in both its spellings: give one of them")
+    return published if snake_case is _MISSING else snake_case
+
+
 cdef unsigned int milliseconds(object timeout, object name="timeout") except? 0xFFFFFFFF:
     """A timeout as the core takes it; None and 0 mean no limit."""
     if timeout is None:

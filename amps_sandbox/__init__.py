@@ -10,16 +10,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 
-from .clock import NANOSECONDS, Clock, timestamp
+from .clock import Clock
 from .commands import RESERVED
 from .config import BadConfig, Source, Users, plan
 from .declarations import Conflated, Permission, Topic, User, View
 from .logon import Accept, Reject, Retry, Verdict, choose
 from .peer import Client
 from .server import Server, Settings
-from .sow import Record
+from .shown import SandboxListener, SowRecord, SubscriptionInfo, shown_record
 from .topics import Publication
 from .trace import LONG_NAMES, SeenFrame, Trace, summary, text
 from .wire import MESSAGE_BYTES_MAX
@@ -50,43 +50,26 @@ MESSAGE_TYPES = (
 )
 
 
-class SubscriptionInfo(NamedTuple):
-    """One live subscription."""
-
-    client: str
-    connection: int
-    sub_id: str
-    topic: str
-    message_type: str
-
-
-class SowRecord(NamedTuple):
-    """One record of a topic's State of the World. `expires` is in seconds since 1970."""
-
-    key: str
-    body: bytes
-    correlation_id: str | None
-    timestamp: str
-    expires: float | None
-
-
 class Sandbox:
     """A server on its own thread, with a view of all that it saw.
 
     `listen` is one address or several, `HOST:PORT` each; port 0 takes a free one and keeps it.
     Without any, those of the configuration are taken, and without these `default_listen`.
+
     `topics` keep records: `Topic`s, or short forms such as "orders:/id,/region"; `views` and
     `conflated` topics are made of them. `config` is a dict or the path of a TOML file that says
     the same, and more is added to it by the other arguments; what is wrong there is a `BadConfig`.
     With `clock="manual"` time moves by `sandbox.clock.advance(seconds)` only.
+
     `users` are names with passwords, or `User`s that also say who may read what; `auth` is "none",
     "password" or "challenge", and without it users mean "password". `authenticate(client, user,
-    pw)` decides instead, by giving back
-    `Accept(user)`, `Reject(reason)` or `Retry(user, pw)`. With `unique_names` a name belongs to
-    one connection at a time: the same user's older connection is closed, another user is refused.
-    `expose_user` tells subscribers who published. With `strict_heartbeats` only beats count as
-    signs of life. `log` is given one line per event, `on_frame` each frame. Callbacks run on the
-    server's thread and must not block; what they raise ends one connection, never the server.
+    pw)` decides instead, by giving back `Accept(user)`, `Reject(reason)` or `Retry(user, pw)`.
+    With `unique_names` a name belongs to one connection at a time: the same user's older
+    connection is closed, another user is refused. `expose_user` tells subscribers who published.
+    With `strict_heartbeats` only beats count as signs of life.
+
+    `log` is given one line per event, `on_frame` each frame. Callbacks run on the server's thread
+    and must not block; what they raise ends one connection, never the server.
 
     All methods may be called from any thread, and the views also after `stop`.
     """
@@ -204,7 +187,7 @@ class Sandbox:
     def sow(self, topic: str, message_type: str = "json") -> list[SowRecord]:
         """The records of a topic, oldest key first. Raises ValueError if it keeps none."""
         records = self._server.run(lambda: self._server.records(_bytes(topic), message_type))
-        return [_shown(record) for record in records]
+        return [shown_record(record) for record in records]
 
     @property
     def clock(self) -> Clock:
@@ -300,7 +283,8 @@ class Sandbox:
         return found
 
     def wait_until(self, condition: Callable[[], Any], timeout: float = 5.0) -> None:
-        """Waits until `condition()` is true; asks again when a frame or connection came or went.
+        """Waits until `condition()` is true; asks again when frames or connections
+        came or went, or records changed.
 
         Raises TimeoutError that says who is connected and what was seen.
         """
@@ -333,51 +317,6 @@ def _bytes(value: str) -> bytes:
     return value.encode("utf-8", "surrogateescape")
 
 
-def _shown(record: Record) -> SowRecord:
-    seconds = record.lifetime_s
-    return SowRecord(
-        text(record.key or b""),
-        record.body,
-        None if record.x is None else text(record.x),
-        timestamp(record.time_ns).decode(),
-        None if seconds is None else record.time_ns / NANOSECONDS + seconds,
-    )
-
-
 def _is_received(command: str) -> Callable[[SeenFrame], bool]:
     name = LONG_NAMES.get(command, command)
     return lambda frame: frame.direction == "in" and frame.command == name
-
-
-class SandboxListener:
-    """One of the addresses that a sandbox listens on."""
-
-    def __init__(self, server: Server, index: int):
-        self._server = server
-        self._index = index
-        self._listener = server.listeners[index]
-
-    @property
-    def host(self) -> str:
-        return self._listener.host
-
-    @property
-    def port(self) -> int:
-        return self._listener.port
-
-    @property
-    def is_open(self) -> bool:
-        return self._listener.is_open
-
-    def uri(self, message_type: str = "json") -> str:
-        return self._listener.uri(message_type)
-
-    def stop(self) -> None:
-        """Refuses new connections and ends those that came in here."""
-        self._server.run(lambda: self._server.stop_listener(self._index))
-
-    def start(self) -> None:
-        """Listens again, on the same port. The sandbox must be running."""
-        if not self._server.loop.is_running:
-            raise RuntimeError("the sandbox is not running: start it, not its listener")
-        self._server.run(lambda: self._server.start_listener(self._index))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,13 +13,20 @@ from .sow import Change, Record, generated_key
 
 
 class _Group:
-    """The records of one group as expressions see them, the newest last, and what they make."""
+    """The records of one group and what they make.
 
-    __slots__ = ("members", "values", "record")
+    Of each record is kept what it adds to the aggregates. The totals follow as far as values can be
+    taken back from them; otherwise they are added up again. What is not aggregated is of the record
+    that came last, also when that is gone.
+    """
 
-    def __init__(self) -> None:
-        self.members: dict[bytes, Scope] = {}
-        self.values: dict[str, Any] | None = None
+    __slots__ = ("inputs", "newest", "number", "totals", "record")
+
+    def __init__(self, newest: Scope, number: int) -> None:
+        self.number = number
+        self.inputs: dict[bytes, tuple[Any, ...]] = {}
+        self.newest = newest
+        self.totals: list[Any] | None = None
         self.record: Record | None = None
 
 
@@ -32,7 +40,9 @@ class Aggregation:
         self.made = source._replace(topic=topic, key_paths=key_columns(projection))
         self._projection = projection
         self._source = source
+        self._touched: dict[tuple[Any, ...], int] = {}  # groups to be projected, as of which time
         self._groups: dict[tuple[Any, ...], _Group] = {}
+        self._numbers = itertools.count()
         self._group_of: dict[bytes, tuple[Any, ...]] = {}
 
     @property
@@ -43,44 +53,66 @@ class Aggregation:
         """Takes the first records, all at once; gives what they make."""
         for record in records:
             self._enter(record, now_ns)
-        for name in self._groups:
-            self._project(name, now_ns, has_lost=False)
+        self.settle()
         return self.records
 
     def apply(self, change: Change, now_ns: int) -> list[Change]:
         """What a change means for the groups: first for the one it leaves, then where it comes."""
+        self.note(change, now_ns)
+        return self.settle()
+
+    def note(self, change: Change, now_ns: int) -> None:
+        """Takes a change; what it means is worked out by `settle`."""
         key = change.key
         assert key is not None
-        touched = {}
         left = self._group_of.pop(key, None)
         if left is not None:
-            del self._groups[left].members[key]
-            touched[left] = True
+            group = self._groups[left]
+            inputs = group.inputs.pop(key)
+            if group.totals is not None and not self._projection.remove(group.totals, inputs):
+                group.totals = None
+            self._touched[left] = now_ns
         if change.new is not None:
-            touched[self._enter(change.new, now_ns)] = False
-        return [self._project(name, now_ns, has_lost) for name, has_lost in touched.items()]
+            self._enter(change.new, now_ns)
 
-    def _enter(self, record: Record, now_ns: int) -> tuple[Any, ...]:
+    def settle(self) -> list[Change]:
+        """What has changed since the last time, once for each group."""
+        touched, self._touched = self._touched, {}
+        changes = [self._project(name, now_ns) for name, now_ns in touched.items()]
+        return [change for change in changes if change.old or change.new]
+
+    def _enter(self, record: Record, now_ns: int) -> None:
         assert record.key is not None
         scope = self._source.scope(record, now_ns)
         name = self._projection.group_key(scope)
-        self._groups.setdefault(name, _Group()).members[record.key] = scope
+        group = self._groups.get(name)
+        if group is None:
+            group = self._groups[name] = _Group(scope, next(self._numbers))
+            group.totals = self._projection.totals()
+        group.newest = scope
+        inputs = group.inputs[record.key] = self._projection.inputs(scope)
+        if group.totals is not None:
+            self._projection.add(group.totals, inputs)
         self._group_of[record.key] = name
-        return name
+        self._touched[name] = now_ns
 
-    def _project(self, name: tuple[Any, ...], now_ns: int, has_lost: bool) -> Change:
+    def _project(self, name: tuple[Any, ...], now_ns: int) -> Change:
         group = self._groups[name]
         before = group.record
-        if not group.members:
+        if not group.inputs:
             del self._groups[name]
             return Change(before, None, b"deleted")
-        former = group.values if has_lost else None
-        group.values = self._projection.project(group.members.values(), former)
+        if group.totals is None:
+            group.totals = self._projection.totals()
+            for inputs in group.inputs.values():
+                self._projection.add(group.totals, inputs)
+        values = self._projection.result(group.totals, group.newest)
         group.record = Record(
             generated_key(self.made.topic, list(name)),
-            self.made.type.compose(group.values),
+            self.made.type.compose(values),
             self.made.type.fields,
             time_ns=now_ns,
+            number=group.number,
         )
         return Change(before, group.record)
 

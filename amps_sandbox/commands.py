@@ -50,7 +50,7 @@ def _publication(peer: Peer, frame: Frame) -> Publication:
 
 
 def _passed_on(peer: Peer, header: Header) -> dict[str, bytes]:
-    extras = {key: header[key] for key in ("k", "x") if key in header}
+    extras: dict[str, bytes] = {key: header[key] for key in ("k", "x") if key in header}
     if peer.server.settings.expose_user and peer.user:
         extras["user_id"] = peer.user.encode("utf-8", "surrogateescape")
     return extras

@@ -190,7 +190,8 @@ def _words(value: Any, what: str) -> list[str]:
 def _check(plan: Plan) -> None:
     """What concerns more than one of them: names twice, underlying topics that are not there."""
     named: set[tuple[str, str]] = set()
-    for topic in (*plan.topics, *plan.views, *plan.conflated):
+    declared: list[Topic | View | Conflated] = [*plan.topics, *plan.views, *plan.conflated]
+    for topic in declared:
         if topic.message_type not in plan.message_types:
             raise ValueError(f"{topic.name!r}: unknown message type {topic.message_type!r}")
         if topic.name.startswith(RESERVED):

@@ -16,6 +16,8 @@ class Receiver(Protocol):
 
     def received(self, chunk: bytes) -> None: ...
 
+    def resume(self) -> None: ...
+
     def ended(self, why: str) -> None: ...
 
 
@@ -40,6 +42,8 @@ class Connection:
 
     `send` only appends; `flush` moves bytes. The socket is closed when `close` has sent what was
     waiting, or at once by `abort`; the receiver is told of an end that came from outside only.
+    When more than the limit is waiting that was asked for, the connection `is_choked`: nothing is
+    read any more, and the receiver is told to `resume` when all is sent.
     """
 
     def __init__(self, loop: Loop, sock: socket.socket, outbox: Outbox, waiting_bytes_max: int):
@@ -49,6 +53,7 @@ class Connection:
         self._waiting = bytearray()
         self._waiting_bytes_max = waiting_bytes_max
         self._asked_for_bytes = 0  # as far as they may still be waiting
+        self.is_choked = False
         self._events = READ
         self._is_closing = False
         self.receiver: Receiver | None = None
@@ -70,30 +75,40 @@ class Connection:
         waiting += frame
         if is_asked_for:
             self._asked_for_bytes += len(frame)
+            self.is_choked = len(waiting) > self._waiting_bytes_max
             return True
         if len(waiting) <= self._waiting_bytes_max:
             return True
-        self.flush()
+        self._push()
         self._asked_for_bytes = min(self._asked_for_bytes, len(waiting))
         allowed = self._waiting_bytes_max + self._asked_for_bytes
         return len(waiting) <= max(allowed, len(frame))
 
     def flush(self) -> None:
         """Sends what the socket takes now; the rest when it can be written again."""
+        if not self._push():
+            return
+        if self._is_closing:
+            self._shut()
+            return
+        self._watch(READ)
+        if self.is_choked:
+            self.is_choked = False
+            self.receiver.resume()
+
+    def _push(self) -> bool:
+        """Sends what the socket takes; whether that was all."""
         waiting = self._waiting
         try:
             while waiting:
                 del waiting[: self._sock.send(waiting)]
         except BlockingIOError:
-            self._watch(READ | WRITE)
-            return
+            self._watch(WRITE if self.is_choked else READ | WRITE)
+            return False
         except OSError as error:
             self._end(str(error))
-            return
-        if self._is_closing:
-            self._shut()
-        else:
-            self._watch(READ)
+            return False
+        return True
 
     def close(self) -> None:
         """Sends what is waiting, says goodbye, and closes when the other side has heard it.

@@ -62,7 +62,7 @@ def _stores(peer: Peer, topic: bytes, is_literal: bool) -> list[Store]:
         if store is None or store.is_derived:
             raise Refused("invalid topic", "it keeps no records of its own")
         return [store]
-    fits = pattern_of(topic)
+    fits = pattern_of(topic, peer.note)
     return [store for store in stores.values() if fits(store.topic) and not store.is_derived]
 
 
@@ -73,7 +73,7 @@ def _chosen(
     topics = peer.topics
     keys = keys_of(frame.header)
     if frame.body:
-        keys = (_key_of_body(peer, store, frame.header, frame.body),)
+        keys = frozenset([_key_of_body(peer, store, frame.header, frame.body)])
     gate = Gate(condition, None, None, peer.name, peer.user.encode("utf-8", "surrogateescape"))
     source, now_ns = topics.source(store.topic), topics.clock.time_ns()
     records, examined = queries.matching(source, store.chosen(keys), gate, now_ns)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Callable, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from .aggregation import Aggregation
-from .clock import Clock
 from .conflation import Conflater
 from .deliveries import News, Source
 from .expressions import Filter
 from .sow import Change, Store
 from .subscriptions import Gate
 
-Spread = Callable[[Store, Change, int], None]
+if TYPE_CHECKING:
+    from .topics import Topics
 
 
 class Derived(Protocol):
@@ -43,7 +43,10 @@ class _Filtered:
 
 
 class ViewTopic(_Filtered):
-    """A topic of groups: each change below changes the records of one group, or of two."""
+    """A topic of groups: each change below changes the records of one group, or of two.
+
+    While nobody is told of its changes, its records are made when somebody reads them.
+    """
 
     def __init__(
         self,
@@ -51,20 +54,27 @@ class ViewTopic(_Filtered):
         aggregation: Aggregation,
         source: Source,
         condition: Filter | None,
-        spread: Spread,
+        topics: Topics,
     ):
         super().__init__(source, condition)
         self._store = store
         self._aggregation = aggregation
-        self._spread = spread
+        self._topics = topics
+        store.settle = self._settle
 
     def follow(self, change: Change, time_ns: int) -> None:
         seen = self.seen(change, time_ns)
         if seen is None:
             return
-        for made in self._aggregation.apply(seen, time_ns):
+        self._aggregation.note(seen, time_ns)
+        if self._topics.is_observed(self._store.topic):
+            for made in self._aggregation.settle():
+                keep(self._store, made)
+                self._topics.spread(self._store, made, time_ns)
+
+    def _settle(self) -> None:
+        for made in self._aggregation.settle():
             keep(self._store, made)
-            self._spread(self._store, made, time_ns)
 
     def wake(self) -> None:
         """A view holds nothing back."""
@@ -76,17 +86,16 @@ class ConflatedTopic(_Filtered):
     def __init__(
         self,
         store: Store,
-        clock: Clock,
         interval_s: float,
         source: Source,
         condition: Filter | None,
-        spread: Spread,
+        topics: Topics,
     ):
         super().__init__(source, condition)
         self._store = store
-        self._spread = spread
+        self._topics = topics
         self._conflater: Conflater[None] = Conflater(
-            clock, interval_s, self._pass_on, tracks_departures=True
+            topics.clock, interval_s, self._pass_on, tracks_departures=True
         )
 
     def follow(self, change: Change, time_ns: int) -> None:
@@ -100,7 +109,7 @@ class ConflatedTopic(_Filtered):
     def _pass_on(self, change: Change, time_ns: int, _context: None) -> None:
         change = change._replace(old=self._store.records.get(change.key or b""))
         keep(self._store, change)
-        self._spread(self._store, change, time_ns)
+        self._topics.spread(self._store, change, time_ns)
 
 
 def keep(store: Store, change: Change) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from typing import Any
@@ -21,7 +20,6 @@ class Page:
         self._records: dict[bytes, Record] = {}
         self._entries: dict[bytes, tuple[Any, int, bytes]] = {}
         self._ranked: list[tuple[Any, int, bytes]] = []
-        self._numbers = itertools.count()
         self._shown: dict[bytes, Record] = {}
 
     @property
@@ -41,9 +39,12 @@ class Page:
         """What a change of the set means for the page: first who leaves it, then who enters."""
         key = change.key
         assert key is not None
-        number = self._leave(key)
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            del self._ranked[bisect_left(self._ranked, entry)]
+            del self._records[key]
         if change.new is not None:
-            insort(self._ranked, self._enter(change.new, number))
+            insort(self._ranked, self._enter(change.new))
         before, self._shown = self._shown, self._page()
         shown = self._shown
         changes = [
@@ -60,23 +61,13 @@ class Page:
         assert record.key is not None
         return Change(record, None, b"match", self._records[record.key])
 
-    def _enter(self, record: Record, number: int | None = None) -> tuple[Any, int, bytes]:
+    def _enter(self, record: Record) -> tuple[Any, int, bytes]:
         key = record.key
         assert key is not None
         rank = key if self._order is None else self._order.key(record.fields)
-        entry = rank, next(self._numbers) if number is None else number, key
+        self._entries[key] = entry = rank, record.number, key
         self._records[key] = record
-        self._entries[key] = entry
         return entry
-
-    def _leave(self, key: bytes) -> int | None:
-        """Takes a record out; gives its place among equals, which it keeps when it comes back."""
-        entry = self._entries.pop(key, None)
-        if entry is None:
-            return None
-        del self._ranked[bisect_left(self._ranked, entry)]
-        del self._records[key]
-        return entry[1]
 
     def _page(self) -> dict[bytes, Record]:
         return {key: self._records[key] for *_, key in self._ranked[self._start : self._stop]}

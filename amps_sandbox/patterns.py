@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Callable
 
-from .expressions.patterns import compile_pattern
+from .expressions import Watch, compile_pattern
 
 _REGEX_CHARACTERS = re.compile(rb"[.*+?^$|()\[\]{}\\]")
 
@@ -19,7 +19,12 @@ def is_regex(topic: bytes) -> bool:
     return _REGEX_CHARACTERS.search(topic) is not None
 
 
-def topic_pattern(topic: bytes) -> Callable[[bytes], bool]:
-    """Whether a topic matches, searched without anchors. Raises BadPattern."""
+def topic_pattern(
+    topic: bytes, tell: Callable[[str], None] | None = None
+) -> Callable[[bytes], bool]:
+    """Whether a topic matches, searched without anchors. Raises BadPattern.
+
+    A search that takes too long finds nothing, and `tell` is given a line that says so.
+    """
     pattern = compile_pattern(topic.decode("latin-1"))
-    return lambda name: pattern.search(name.decode("latin-1"))
+    return lambda name: pattern.search(name.decode("latin-1"), Watch(tell))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import commands
@@ -59,6 +60,7 @@ class Peer:
         self.is_open = True
         self._connection = connection
         self._reader = FrameReader(server.settings.message_bytes_max)
+        self._frames: Iterator[Frame] = iter(())
 
     @property
     def is_logged_on(self) -> bool:
@@ -108,6 +110,7 @@ class Peer:
         if self.topics is not None:
             self.topics.remove(self.subscriptions.values())
         self.subscriptions = {}
+        self._frames = iter(())
         self._reader.forget()  # the trace may keep the peer for long
         self.server.left(self)
         if at_once:
@@ -127,12 +130,17 @@ class Peer:
     def received(self, chunk: bytes) -> None:
         if not self.server.settings.strict_heartbeats:
             self.heartbeat.heard()
+        self._frames = self._reader.feed(chunk)
+        self.resume()
+
+    def resume(self) -> None:
+        """Obeys what was received, until it causes more than may wait to be sent."""
         header: Header = {}
         try:
-            for frame in self._reader.feed(chunk):
+            for frame in self._frames:
                 header = frame.header
                 self._obey(frame)
-                if not self.is_open:
+                if self._connection.is_choked or not self.is_open:
                     return
         except Malformed as fault:
             self._refuse(fault.header, fault.category, fault.offset, fault.sample)

@@ -22,9 +22,10 @@ NO_RECORDS = {"topic_matches": 0, "matches": 0, "records_returned": 0}
 
 
 def subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
-    request = Request(frame.header)
+    request = Request(frame.header, peer.note)
     subscription = _subscription(peer, frame.header, request)
     _add(peer, subscription)
+    _note_ignored(peer, request, frame.header)
     acks.send("processed")
     if request.is_delta:
         acks.send("stats", **NO_RECORDS)
@@ -32,19 +33,20 @@ def subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
 
 def sow(peer: Peer, frame: Frame, acks: Acks) -> None:
     """Queries topics; a named one must keep records, a regex finds what it finds."""
-    request = Request(frame.header)
+    request = Request(frame.header, peer.note)
     if request.matches_topic is None:
         if request.topic not in peer.topics.stores:
             raise Refused("invalid topic", "it keeps no records")
         _refuse_unreadable(peer, request)
     found = queries.find(peer.topics, peer, request)
+    _note_ignored(peer, request, frame.header)
     acks.send("processed")
     _send(peer, frame.header, acks, request, found)
 
 
 def sow_and_subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
     """What matches now, and from then on what is published: nothing is missed or sent twice."""
-    request = Request(frame.header)
+    request = Request(frame.header, peer.note)
     query_id = query_id_of(frame.header)
     subscription = _subscription(peer, frame.header, request, query_id)
     found = queries.find(peer.topics, peer, request, shape=subscription.shape)
@@ -53,11 +55,12 @@ def sow_and_subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
     if subscription.shape is not None:
         for one in found:
             subscription.shape.know(one.source, one.records)
-    if before is not None and before.query_id is not None:
+    if before is not None and before.request.is_query:
         has = _visible(peer, subscription)
         had = _visible(peer, before)
         found, left = _without(found, had), _without(had, has)
     _add(peer, subscription)
+    _note_ignored(peer, request, frame.header)
     acks.send("processed")
     _send(peer, frame.header, acks, request, found)
     if subscription.wants_oof:
@@ -109,10 +112,15 @@ def _add(peer: Peer, subscription: Subscription) -> None:
     request = subscription.request
     peer.subscriptions[subscription.sub_id] = subscription
     peer.topics.add(subscription)
-    if request.unknown_options:
-        peer.note(f"ignored options: {', '.join(request.unknown_options)[:100]!a}")
     shown = f"{text(request.topic[:100])!a} as {text(subscription.sub_id[:100])!a}"
     peer.note(f"{text(request.verb)} to {shown}")
+
+
+def _note_ignored(peer: Peer, request: Request, header: Header) -> None:
+    if header.get("bm"):
+        peer.note("ignored bookmark: nothing is logged, the query is about now")
+    if request.unknown_options:
+        peer.note(f"ignored options: {', '.join(request.unknown_options)[:100]!a}")
 
 
 def _send(peer: Peer, header: Header, acks: Acks, request: Request, found: list[Found]) -> None:
@@ -130,10 +138,11 @@ def _send(peer: Peer, header: Header, acks: Acks, request: Request, found: list[
 
 def _visible(peer: Peer, subscription: Subscription) -> list[Found]:
     """All that the client of a subscription may know of."""
-    seen = subscription.shape and subscription.shape.visible()
-    if seen is None:
+    shape = subscription.shape
+    seen = None if shape is None else shape.visible()
+    if shape is None or seen is None:
         return queries.find(peer.topics, peer, subscription.request, is_limited=False)
-    source = subscription.shape.made(peer.topics.source(subscription.topic))
+    source = shape.made(peer.topics.source(subscription.topic))
     return [Found(source, seen, len(seen), len(seen))]
 
 

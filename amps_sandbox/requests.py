@@ -7,6 +7,7 @@ from typing import Callable
 from .acks import Refused
 from .bodies import Select
 from .conflation import AUTO_S
+from .declarations import KEY_PATHS_MAX
 from .expressions import (
     BadExpression,
     Filter,
@@ -29,14 +30,20 @@ PAGING = {b"sow_and_subscribe", b"sow_and_delta_subscribe"}
 AGGREGATING = {b"sow", *PAGING}
 IGNORED = {"live", "fully_durable", "bookmark"}  # known, and without effect here
 
-_LEGACY = (("send_oof", b"true", "oof"), ("send_keys", b"true", "send_keys"))
-_LEGACY += (("send_empty", b"false", "no_empties"),)
+_LEGACY = (
+    ("send_oof", b"true", "oof"),
+    ("send_keys", b"true", "send_keys"),
+    ("send_empty", b"false", "no_empties"),
+)
 
 
 class Request:
-    """One read command's wishes. Raises Refused with the reason that its ack says."""
+    """One read command's wishes. Raises Refused with the reason that its ack says.
 
-    def __init__(self, header: Header):
+    `tell` is given a line when a regular expression was given up because it took too long.
+    """
+
+    def __init__(self, header: Header, tell: Callable[[str], None] | None = None):
         self.verb: bytes = header["c"]
         self.options = parse_options(text(header.get("opts", b"")))
         for name, value, option in _LEGACY:
@@ -45,7 +52,7 @@ class Request:
         self.topic: bytes = header.get("t") or _refuse("no topic")
         self.matches_topic: Callable[[bytes], bool] | None = None  # None: this topic and no other
         if "non_regex_topic" not in self.options and is_regex(self.topic):
-            self.matches_topic = pattern_of(self.topic)
+            self.matches_topic = pattern_of(self.topic, tell)
         self.filter = filter_of(header)
         self.order = _order(header)
         self.batch_size = header.get("bs", 1) or 1
@@ -56,6 +63,8 @@ class Request:
         self.skip_n = self._count(header, "skip_n")
         if self.skip_n is not None and self.top_n is None:
             raise Refused("invalid options", "skip_n without top_n")
+        if self.skip_n is not None and self.verb == b"sow" and self.order is None:
+            raise Refused("orderby required", "skip_n")
         self.select = self._select()
         self.projection = self._projection()
         self.conflation_s, self.conflation_key = self._conflation()
@@ -65,6 +74,11 @@ class Request:
     @property
     def is_delta(self) -> bool:
         return self.verb in (b"delta_subscribe", b"sow_and_delta_subscribe")
+
+    @property
+    def is_query(self) -> bool:
+        """Whether the records that are there come first."""
+        return self.verb in AGGREGATING
 
     @property
     def is_paginated(self) -> bool:
@@ -153,7 +167,8 @@ class Request:
         if said in ("", "none"):
             return None, paths
         interval_s = AUTO_S if said == "auto" else parse_seconds(said)
-        if not interval_s or not all(path.startswith("/") for path in paths):
+        is_key = len(paths) <= KEY_PATHS_MAX and all(path.startswith("/") for path in paths)
+        if not interval_s or not is_key:
             raise Refused("invalid options", f"conflation={said}, key {','.join(paths)}")
         return interval_s, paths
 
@@ -166,9 +181,10 @@ def _refuse(reason: str) -> bytes:
     raise Refused(reason)
 
 
-def pattern_of(topic: bytes) -> Callable[[bytes], bool]:
+def pattern_of(topic: bytes, tell: Callable[[str], None] | None = None) -> Callable[[bytes], bool]:
+    """Which topics a regular expression means."""
     try:
-        return topic_pattern(topic)
+        return topic_pattern(topic, tell)
     except BadExpression as error:
         raise Refused("bad regex topic", f"{text(topic[:100])}: {error}") from error
 
@@ -194,11 +210,9 @@ def _order(header: Header) -> Order | None:
         raise Refused("invalid orderby", error) from error
 
 
-def keys_of(header: Header) -> tuple[bytes, ...] | None:
-    """The keys that a command names, each once; None if it names none."""
+def keys_of(header: Header) -> frozenset[bytes] | None:
+    """The keys that a command names; None if it names none."""
     said = header.get("sow_keys")
     if not said:
         return None
-    keys = dict.fromkeys(key.strip() for key in said.split(b","))
-    keys.pop(b"", None)
-    return tuple(keys)
+    return frozenset(key.strip() for key in said.split(b",")) - {b""}

@@ -55,7 +55,7 @@ class Server:
         self._topics = make_topics(plan, settings.message_types, self.clock, self.log)
         self._outbox = Outbox()
         self._connections = 0
-        self._last_change = (0, 0, 0)
+        self._last_change = (0, 0, 0, 0)
 
     def start(self) -> None:
         """Takes all addresses and begins to serve; on failure none is kept."""
@@ -168,7 +168,7 @@ class Server:
         store = self._known(message_type).stores.get(topic)
         if store is None:
             raise ValueError(f"topic {text(topic)!r} keeps no {message_type} records")
-        return list(store.records.values())
+        return list(store.chosen())
 
     def _known(self, message_type: str) -> Topics:
         if message_type not in self._topics:
@@ -185,7 +185,8 @@ class Server:
 
     def _end_of_round(self) -> None:
         self._outbox.flush()
-        change = (self.trace.total, self._connections, len(self.peers))
+        records = sum(topics.changes for topics in self._topics.values())
+        change = (self.trace.total, self._connections, len(self.peers), records)
         if change != self._last_change:
             self._last_change = change
             for event in self.watchers:

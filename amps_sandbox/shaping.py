@@ -54,12 +54,13 @@ class Shape:
     def is_paginated(self) -> bool:
         return self._page is not None
 
-    def fill(self, records: list[Record], now_ns: int) -> tuple[list[Record], int]:
+    def fill(self, records: Iterable[Record], now_ns: int) -> tuple[list[Record], int]:
         """Takes what is there at the beginning; gives what is seen of it, and of how much."""
-        if self._aggregation is not None:
-            records = self._aggregation.fill(records, now_ns)
-        count = len(records)
-        return records if self._page is None else self._page.fill(records), count
+        if self._aggregation is None:
+            made = list(records)
+        else:
+            made = self._aggregation.fill(records, now_ns)
+        return made if self._page is None else self._page.fill(made), len(made)
 
     def know(self, source: Source, records: Iterable[Record]) -> None:
         """These records have been sent."""
@@ -109,7 +110,8 @@ class Shape:
         paths = self._subscription.request.conflation_key
         if not paths:
             return source.topic, record.key
-        return (source.topic, *(str(record.fields.get(path)) for path in paths))
+        values = (record.fields.get(path) for path in paths)
+        return (source.topic, *(tuple(one) if isinstance(one, list) else one for one in values))
 
 
 def shape_of(subscription: Subscription, topics: Topics) -> Shape | None:
@@ -123,10 +125,10 @@ def shape_of(subscription: Subscription, topics: Topics) -> Shape | None:
         page = Page(request.skip_n or 0, request.top_n or 0, request.order)
     if request.conflation_s is not None:
         _check_conflation(request, topics)
-    elif aggregation is None and page is None:
-        return None
-    else:
+    if aggregation is not None or page is not None:
         request.refuse_chance()
+    elif request.conflation_s is None:
+        return None
     return Shape(subscription, topics.clock, aggregation, page)
 
 
@@ -143,13 +145,10 @@ def _aggregation(request: Request, source: Source) -> Aggregation:
 
 def _check_conflation(request: Request, topics: Topics) -> None:
     paths = request.conflation_key
-    if request.matches_topic is not None:
-        covered = [topic for topic in topics.stores if request.covers(topic)]
-    else:
-        covered = [request.topic]
-        if request.topic not in topics.stores and not paths:
-            raise Refused("invalid options", "conflation needs a conflation_key here")
+    covered = [store for topic, store in topics.stores.items() if request.covers(topic)]
+    if request.matches_topic is None and not covered and not paths:
+        raise Refused("invalid options", "conflation needs a conflation_key here")
     if paths and request.has("oof"):
-        for topic in covered:
-            if set(paths) != set(topics.source(topic).key_paths):
+        for store in covered:
+            if set(paths) != set(store.key_paths):
                 raise Refused("invalid options", "with oof, conflation_key must be the topic's key")

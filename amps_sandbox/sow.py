@@ -20,11 +20,12 @@ Fields = Mapping[str, Any]
 class Record:
     """One message as the engine knows it. It is never changed; an update makes another one.
 
+    `number` counts the keys of a topic in the order they came, which is how equals are ordered.
     Times are nanoseconds since 1970; `lifetime_s` is how long it lives from `time_ns` on, None if
     for ever. `fields` are read from the body when somebody asks, once.
     """
 
-    __slots__ = ("key", "body", "x", "time_ns", "lifetime_s", "_read", "_fields")
+    __slots__ = ("key", "body", "x", "time_ns", "lifetime_s", "number", "_read", "_fields")
 
     def __init__(
         self,
@@ -36,12 +37,14 @@ class Record:
         time_ns: int = 0,
         lifetime_s: float | None = None,
         fields: Fields | None = None,
+        number: int = 0,
     ):
         self.key = key
         self.body = body
         self.x = x
         self.time_ns = time_ns
         self.lifetime_s = lifetime_s
+        self.number = number
         self._read = read
         self._fields = fields
 
@@ -94,12 +97,14 @@ class Store:
         self.is_derived = is_derived  # a view's or a conflated topic's: not to be published to
         self.records: dict[bytes, Record] = {}
         self.expired: Callable[[Record], None] | None = None  # is told whose time is up
+        self.settle: Callable[[], None] = _settled  # brings records up to date before they are read
         self._key_domain = key_domain
         self._clock = clock
         self._expires = expires
         self._lifetime_s = lifetime_s
         self._due: list[tuple[int, int, Record]] = []
         self._order = itertools.count()
+        self._numbers = itertools.count()
         self._timer: Timer | None = None
 
     @property
@@ -122,18 +127,22 @@ class Store:
         assert record.key is not None
         old = self.records.get(record.key)
         self.records[record.key] = record
-        if record.lifetime_s is not None and not self.is_derived:
-            self._await(record)
+        if not self.is_derived:  # what they keep is numbered, and expires, where it comes from
+            record.number = next(self._numbers) if old is None else old.number
+            if record.lifetime_s is not None:
+                self._await(record)
         return old
 
     def remove(self, key: bytes) -> Record | None:
         return self.records.pop(key, None)
 
-    def chosen(self, keys: Collection[bytes] | None) -> Collection[Record]:
+    def chosen(self, keys: Collection[bytes] | None = None) -> Collection[Record]:
         """All records, or those of these keys."""
+        self.settle()
         if keys is None:
             return self.records.values()
-        return [self.records[key] for key in keys if key in self.records]
+        chosen = [self.records[key] for key in keys if key in self.records]
+        return sorted(chosen, key=lambda record: record.number)
 
     # Expiration
 
@@ -164,6 +173,10 @@ class Store:
             if self._is_current(record) and self.expired is not None:
                 self.expired(record)
         self.watch_expiry()
+
+
+def _settled() -> None:
+    """Nothing is left to be done."""
 
 
 def _end_ns(record: Record) -> int:

@@ -13,6 +13,7 @@ from .entitlements import Entitlements
 from .requests import Request
 from .sow import Change, Fields, Record, Store
 from .subscriptions import Gate, Subscription
+from .trace import text
 from .wire import LENGTH, member
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Topics:
         self.type = body_type
         self.clock = clock
         self.stores: dict[bytes, Store] = {}
+        self.changes = 0  # of records, in all stores
         self._entitlements = entitlements
         self._log = log
         self._derived: dict[bytes, list[Derived]] = {}
@@ -92,6 +94,8 @@ class Topics:
 
     def add(self, subscription: Subscription) -> None:
         """Adds it, or replaces the peer's subscription of the same id, from the next message on."""
+        for store in self.stores.values():
+            store.settle()
         key = subscription.peer, subscription.sub_id
         before = self._subscriptions.get(key)
         if before is not None and before.shape is not None:
@@ -105,6 +109,11 @@ class Topics:
             if subscription.shape is not None:
                 subscription.shape.stop()
         self._routes.clear()
+
+    def is_observed(self, topic: bytes) -> bool:
+        """Whether anybody is told of its changes."""
+        routes = self._routes.get(topic) or self._find_routes(topic)
+        return bool(routes.plain or routes.choosy or topic in self._derived)
 
     def source(self, topic: bytes) -> Source:
         store = self.stores.get(topic)
@@ -120,7 +129,7 @@ class Topics:
         user = peer.user.encode("utf-8", "surrogateescape")
         return Gate(
             wanted=request.filter,
-            keys=request.sow_keys and frozenset(request.sow_keys),
+            keys=request.sow_keys,
             readable=None if readable is True else readable,
             client_name=peer.name,
             user=user,
@@ -153,6 +162,10 @@ class Topics:
                 raise Refused("missing sow key")
             return key, None
         fields = self.type.fields(body)
+        missing = [path for path in store.key_paths if fields.get(path) is None]
+        if missing:
+            where = text(store.topic[:100])
+            self._log(f"topic {where!a}: a message without {', '.join(missing)} in its key")
         return store.key_of(fields), fields
 
     def _record(self, store: Store, message: Publication, now: int) -> Record:
@@ -182,7 +195,7 @@ class Topics:
         """Sends a message of a topic without records; one frame to each peer, with all its ids."""
         routes = self._routes.get(topic) or self._find_routes(topic)
         if routes.plain:
-            self._tell_plain(routes.plain, body, extras, None)
+            self._tell_plain(routes.plain, body, extras)
         if routes.choosy:
             now = self.clock.time_ns()
             record = Record(extras.get("k"), body, self._fields, x=extras.get("x"), time_ns=now)
@@ -193,31 +206,38 @@ class Topics:
         self, store: Store, change: Change, time_ns: int, user_id: bytes | None = None
     ) -> None:
         """Tells subscribers of a change that is in the store, then the topics made of this one."""
+        self.changes += 1
         topic = store.topic
         routes = self._routes.get(topic) or self._find_routes(topic)
         if routes.plain and change.new is not None:
             extras = {"k": change.new.key, "x": change.new.x, "user_id": user_id}
             said = {name: value for name, value in extras.items() if value is not None}
-            self._tell_plain(routes.plain, change.new.body, said, timestamp(time_ns))
+            self._tell_plain(routes.plain, change.new.body, said, time_ns)
         if routes.choosy:
             self._tell(routes, News(self.source(topic), change, time_ns, user_id))
         for derived in self._derived.get(topic, ()):
             derived.follow(change, time_ns)
 
     def _tell_plain(
-        self, routes: list[_Plain], body: bytes, extras: dict[str, bytes], stamp: bytes | None
+        self,
+        routes: list[_Plain],
+        body: bytes,
+        extras: dict[str, bytes],
+        time_ns: int | None = None,
     ) -> None:
+        """Sends a message that was published at that time, or right now."""
+        stamp = None
         added = b"".join(b"," + member(key, value) for key, value in extras.items())
         tail = b'%b,"l":%d}%b' % (added, len(body), body)
         for peer, start, has_stamp in routes:
             if has_stamp:
-                stamp = stamp or timestamp(self.clock.time_ns())
+                stamp = stamp or timestamp(time_ns or self.clock.time_ns())
                 start += b"," + member("ts", stamp)
             peer.send(b"%b%b%b" % (LENGTH.pack(len(start) + len(tail)), start, tail))
 
     def _tell(self, routes: _Routes, news: News) -> None:
         for peer, interested in routes.choosy:
-            sharers: list[Subscription] = []
+            sharers: list[tuple[Subscription, Change]] = []
             gone: dict[bytes, tuple[Change, list[Subscription]]] = {}
             for subscription, gate in interested:
                 change = subscription.focus(news, gate)
@@ -254,21 +274,19 @@ class Topics:
     @staticmethod
     def _tell_sharers(peer: Peer, sharers: list[tuple[Subscription, Change]], news: News) -> None:
         """One frame for all; as soon as one of them gets the whole message, all do."""
-        deltas = []
         told = []
+        is_full = False
         for subscription, change in sharers:
             delta = None
             if subscription.is_delta and change.old is not None:
                 delta = news.delta(subscription.with_keys)
             if delta is None or delta[1] or not subscription.no_empties:
                 told.append(subscription)
-                deltas.append(delta)
+                is_full = is_full or delta is None
         if not told:
             return
-        if None in deltas:
-            body = news.change.told.body
-        else:
-            body = news.delta(any(one.with_keys for one in told))[0]
+        delta = None if is_full else news.delta(any(one.with_keys for one in told))
+        body = news.change.told.body if delta is None else delta[0]
         peer.send(
             news.publish(
                 b",".join(one.sub_id for one in told),

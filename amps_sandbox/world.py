@@ -48,7 +48,8 @@ def _topics(
             )
     stores = [_store(topic, clock) for topic in declared]
     topics = Topics(kind, clock, stores, entitlements, log)
-    for made in (*plan.views, *plan.conflated):
+    derived: list[View | Conflated] = [*plan.views, *plan.conflated]
+    for made in derived:
         if made.message_type == kind.name:
             try:
                 _add_view(topics, made) if isinstance(made, View) else _add_copy(topics, made)
@@ -67,14 +68,14 @@ def _add_view(topics: Topics, view: View) -> None:
     aggregation = Aggregation(projection, below, name)
     store = Store(name, topics.clock, key=aggregation.made.key_paths, is_derived=True)
     topics.add_store(store)
-    topics.follow(below.topic, ViewTopic(store, aggregation, below, condition, topics.spread))
+    topics.follow(below.topic, ViewTopic(store, aggregation, below, condition, topics))
 
 
 def _add_copy(topics: Topics, copy: Conflated) -> None:
     below, condition = _below(topics, copy)
     store = Store(_bytes(copy.name), topics.clock, key=below.key_paths, is_derived=True)
     topics.add_store(store)
-    follower = ConflatedTopic(store, topics.clock, copy.interval_s, below, condition, topics.spread)
+    follower = ConflatedTopic(store, copy.interval_s, below, condition, topics)
     topics.follow(below.topic, follower)
 
 

@@ -4,11 +4,15 @@
  *   peer publish PORT N SIZE   sends N publishes in pieces of at most SIZE bytes (0: one by one),
  *                              then a flush; prints the nanoseconds until that is acked
  *   peer receive PORT N        asks for N messages and finds their frames; prints the nanoseconds
+ *   peer sow PORT N BATCH      queries N records, BATCH to a frame, and finds the ends of frames
+ *                              and records; prints the nanoseconds from asking to the last ack
  *   peer ping PORT N           N publishes, each sent when the last came back; prints the p50 and
  *                              p99 of a round trip in nanoseconds
  *
  * What the server does with a publish, its topic says: "sink" swallows it, "echo" sends it to the
- * connection's subscription, "pour" sends that as many messages as its body says. */
+ * connection's subscription, "pour" sends that as many messages as its body says. A sow command
+ * gets as many records of RECORD_SIZE bytes as its top_n says, or else its filter, bs to a frame.
+ */
 #define _POSIX_C_SOURCE 200809L
 
 #include <arpa/inet.h>
@@ -27,6 +31,8 @@
 #include <unistd.h>
 
 #define BODY_SIZE            100u
+#define RECORD_SIZE          200u
+#define BATCH_MAX            1000u /* records in a frame: it fits PIECE_SIZE */
 #define PREFIX_SIZE          4u
 #define HEADER_SIZE_MAX      1024u
 #define VALUE_SIZE_MAX       64u
@@ -43,6 +49,9 @@
 #define LOGON       "{\"c\":\"logon\",\"cid\":\"0\",\"client_name\":\"floor\",\"a\":\"processed\"}"
 #define SUBSCRIBE                                                                                  \
     "{\"c\":\"subscribe\",\"cid\":\"1\",\"t\":\"any\",\"sub_id\":\"1\",\"a\":\"processed\"}"
+#define SOW                                                                                        \
+    "{\"c\":\"sow\",\"cid\":\"2\",\"t\":\"any\",\"query_id\":\"2\",\"bs\":%llu,\"top_n\":%llu,"    \
+    "\"a\":\"processed,completed\"}"
 #define FLUSH "{\"c\":\"flush\",\"cid\":\"2\",\"a\":\"processed\"}"
 
 typedef struct slice {
@@ -184,18 +193,21 @@ static void read_value(slice frame, const char *key, char value[VALUE_SIZE_MAX])
     }
 }
 
-static bool acknowledge(connection *peer, slice frame)
+static bool send_ack(connection *peer, slice frame, const char *type)
 {
-    char id[VALUE_SIZE_MAX], asked[VALUE_SIZE_MAX], header[HEADER_SIZE_MAX];
+    char id[VALUE_SIZE_MAX], header[HEADER_SIZE_MAX];
     read_value(frame, "\"cid\":\"", id);
-    read_value(frame, "\"a\":\"", asked);
-    if (asked[0] == '\0') {
-        return true;
-    }
     snprintf(header, sizeof header,
              "{\"c\":\"ack\",\"cid\":\"%s\",\"a\":\"%s\",\"status\":\"success\",\"version\":\"1\"}",
-             id, asked);
+             id, type);
     return send_frame(peer->fd, header, (slice){"", 0});
+}
+
+static bool acknowledge(connection *peer, slice frame)
+{
+    char asked[VALUE_SIZE_MAX];
+    read_value(frame, "\"a\":\"", asked);
+    return asked[0] == '\0' || send_ack(peer, frame, asked);
 }
 
 static bool echo(connection *peer, slice body)
@@ -235,6 +247,88 @@ static bool pour(connection *peer, slice body)
     return send_copies(peer->fd, header, strtoull(number, NULL, 10), POUR_SIZE);
 }
 
+/* ---- Queries --------------------------------------------------------------------------------- */
+
+/* The number behind a key, quoted or not; 0 if there is none. */
+static uint64_t read_number(slice frame, const char *key)
+{
+    char        header[HEADER_SIZE_MAX + 1];
+    size_t      size = frame.size < HEADER_SIZE_MAX ? frame.size : HEADER_SIZE_MAX;
+    const char *found;
+    memcpy(header, frame.at, size);
+    header[size] = '\0';
+    found = strstr(header, key);
+    if (found == NULL) {
+        return 0;
+    }
+    found += strlen(key);
+    return strtoull(found + (*found == '"'), NULL, 10);
+}
+
+/* One frame of records, numbered from 1 by their keys; gives its size. */
+static size_t put_records(char *at, const char *query_id, uint64_t count)
+{
+    char *end = at + PREFIX_SIZE;
+    end += sprintf(end, "{\"c\":\"sow\",\"t\":\"any\",\"query_id\":\"%s\",\"bs\":%llu}", query_id,
+                   (unsigned long long)count);
+    for (uint64_t index = 1; index <= count; index++) {
+        end += sprintf(end, "{\"k\":\"%020llu\",\"l\":%u}", (unsigned long long)index, RECORD_SIZE);
+        memset(end, 'x', RECORD_SIZE);
+        end += RECORD_SIZE;
+    }
+    uint32_t size = htonl((uint32_t)(end - at - PREFIX_SIZE));
+    memcpy(at, &size, PREFIX_SIZE);
+    return (size_t)(end - at);
+}
+
+/* Full frames, as many to a send as fit into POUR_SIZE, then one with the rest. */
+static bool send_records(int fd, const char *query_id, uint64_t count, uint64_t batch)
+{
+    char    *block = allocate(POUR_SIZE + PIECE_SIZE);
+    size_t   frame_size = put_records(block, query_id, batch);
+    uint64_t copies = POUR_SIZE > frame_size ? POUR_SIZE / frame_size : 1;
+    uint64_t full = count / batch;
+    bool     alive = true;
+    for (uint64_t index = 1; index < copies; index++) {
+        memcpy(block + index * frame_size, block, frame_size);
+    }
+    while (alive && full > 0) {
+        uint64_t now = full < copies ? full : copies;
+        alive = send_all(fd, block, now * frame_size);
+        full -= now;
+    }
+    if (alive && count % batch > 0) {
+        alive = send_all(fd, block, put_records(block, query_id, count % batch));
+    }
+    free(block);
+    return alive;
+}
+
+static bool send_group_mark(int fd, const char *verb, const char *query_id)
+{
+    char header[HEADER_SIZE_MAX];
+    snprintf(header, sizeof header, "{\"c\":\"%s\",\"query_id\":\"%s\"}", verb, query_id);
+    return send_frame(fd, header, (slice){"", 0});
+}
+
+static bool query(connection *peer, slice frame)
+{
+    char     query_id[VALUE_SIZE_MAX], asked[VALUE_SIZE_MAX];
+    uint64_t batch = read_number(frame, "\"bs\":");
+    uint64_t count = read_number(frame, "\"top_n\":");
+    read_value(frame, "\"query_id\":\"", query_id);
+    read_value(frame, "\"a\":\"", asked);
+    count = count > 0 ? count : read_number(frame, "\"filter\":");
+    batch = batch == 0 ? 1 : batch > BATCH_MAX ? BATCH_MAX : batch;
+    return (strstr(asked, "processed") == NULL || send_ack(peer, frame, "processed")) &&
+           send_group_mark(peer->fd, "group_begin", query_id) &&
+           send_records(peer->fd, query_id, count, batch) &&
+           send_group_mark(peer->fd, "group_end", query_id) &&
+           (strstr(asked, "completed") == NULL || send_ack(peer, frame, "completed"));
+}
+
+/* ---- Answers --------------------------------------------------------------------------------- */
+
 static bool answer(connection *peer, slice frame)
 {
     if (starts_with(frame, SINK_HEADER)) {
@@ -249,6 +343,9 @@ static bool answer(connection *peer, slice frame)
     if (starts_with(frame, "{\"c\":\"p\"")) {
         fprintf(stderr, "peer: a publish that is none of ours: %.60s\n", frame.at);
         return false;
+    }
+    if (starts_with(frame, "{\"c\":\"sow\"")) {
+        return query(peer, frame);
     }
     if (starts_with(frame, "{\"c\":\"subscribe\"")) {
         read_value(frame, "\"sub_id\":\"", peer->sub_id);
@@ -375,6 +472,58 @@ static void receive_all(connection *peer, const char *count_text, uint64_t count
     printf("%llu\n", (unsigned long long)(now_ns() - began));
 }
 
+/* Behind the header that starts here: none of ours holds a brace. */
+static const char *after_header(const char *at, const char *end)
+{
+    const char *brace = memchr(at, '}', (size_t)(end - at));
+    if (brace == NULL) {
+        errno = EPROTO;
+        fail("looking for the end of a header");
+    }
+    return brace + 1;
+}
+
+/* The length is a record header's last field: its digits end at the brace. */
+static uint64_t count_records(slice frame)
+{
+    uint64_t    count = 0;
+    const char *end = frame.at + frame.size;
+    const char *at = after_header(frame.at, end);
+    while (at < end) {
+        const char *body = after_header(at, end);
+        const char *digit = body - 2;
+        size_t      size = 0;
+        for (size_t place = 1; *digit >= '0' && *digit <= '9'; place *= 10) {
+            size += (size_t)(*digit-- - '0') * place;
+        }
+        if (size > (size_t)(end - body)) {
+            errno = EPROTO;
+            fail("looking for the end of a record");
+        }
+        at = body + size;
+        count++;
+    }
+    return count;
+}
+
+static void query_all(connection *peer, uint64_t count, uint64_t batch)
+{
+    char     command[HEADER_SIZE_MAX];
+    slice    frame = {"", 0};
+    uint64_t found = 0, began = now_ns();
+    snprintf(command, sizeof command, SOW, (unsigned long long)batch, (unsigned long long)count);
+    ask(peer, command);
+    while (!starts_with(frame, "{\"c\":\"ack\"")) {
+        await_frame(peer, &frame);
+        found += starts_with(frame, "{\"c\":\"sow\"") ? count_records(frame) : 0;
+    }
+    if (found != count) {
+        errno = EPROTO;
+        fail("counting records");
+    }
+    printf("%llu\n", (unsigned long long)(now_ns() - began));
+}
+
 static int by_size(const void *left, const void *right)
 {
     uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
@@ -401,7 +550,8 @@ static void ping(connection *peer, uint64_t count)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: peer serve | publish PORT N SIZE | receive PORT N | ping PORT N\n");
+    fprintf(stderr, "usage: peer serve | publish PORT N SIZE | receive PORT N | sow PORT N BATCH | "
+                    "ping PORT N\n");
     return 2;
 }
 
@@ -419,6 +569,8 @@ int main(int count, char **words)
         publish(log_on(words[2]), messages, strtoull(words[4], NULL, 10));
     } else if (count == 4 && strcmp(words[1], "receive") == 0) {
         receive_all(log_on(words[2]), words[3], messages);
+    } else if (count == 5 && strcmp(words[1], "sow") == 0) {
+        query_all(log_on(words[2]), messages, strtoull(words[4], NULL, 10));
     } else if (count == 4 && strcmp(words[1], "ping") == 0) {
         ping(log_on(words[2]), messages);
     } else {

@@ -67,3 +67,9 @@ class Peer:
         count *= FLOOR_TIMES
         (took_ns,) = self.floor("receive", count)
         return count * 1e9 / took_ns
+
+    def query_rate(self, count, batch_size):
+        """Records a second that C finds in the frames of a query, `batch_size` to a frame."""
+        count *= FLOOR_TIMES
+        (took_ns,) = self.floor("sow", count, batch_size)
+        return count * 1e9 / took_ns

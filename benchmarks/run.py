@@ -10,6 +10,7 @@ from pathlib import Path
 
 import memory
 import publishing
+import querying
 import receiving
 import round_trips
 import sandbox
@@ -22,6 +23,7 @@ import AMPS
 BENCHMARKS = {
     **publishing.BENCHMARKS,
     **receiving.BENCHMARKS,
+    **querying.BENCHMARKS,
     **round_trips.BENCHMARKS,
     **memory.BENCHMARKS,
     **startup.BENCHMARKS,

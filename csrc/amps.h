@@ -168,6 +168,11 @@ size_t amps_stream_depth(const amps_stream *stream);
 size_t amps_stream_depth_max(const amps_stream *stream);
 void   amps_stream_set_depth_max(amps_stream *stream, size_t depth_max); /* 0: no limit */
 
+/* From now on a data message (publish, sow, oof) with a sow key takes the place of the one with the
+ * same topic and key that waits, if none of group_begin and group_end came in between; but no
+ * message with a lease period. For the thread that takes. */
+void amps_stream_conflate(amps_stream *stream);
+
 /* ---- Client: the life of a connection, and sending on it ------------------------------------ */
 
 typedef struct amps_client amps_client;
@@ -212,7 +217,11 @@ typedef struct amps_events {
     void (*lost)(void *context, void **thread, const amps_failure *failure);
     void (*disconnected)(void *context, void **thread, const amps_failure *failure);
     void (*ends)(void *context, void **thread); /* the last thing on a receive thread */
-    void (*release)(void *context);             /* nobody will use context again */
+    /* Only while wanted. Each byte once, in the wire's order: before it is sent, on the thread that
+     * sends it, which counts as inside a handler (`thread` is NULL); or when it has been received,
+     * before it is looked at, on the receive thread. */
+    void (*filter)(void *context, void **thread, amps_slice bytes, bool outgoing);
+    void (*release)(void *context); /* nobody will use context again */
 } amps_events;
 
 /* The new client has one handle; amps_client_drop gives it back: the connection, if any, is closed
@@ -259,6 +268,7 @@ typedef struct amps_around {
     bool     queued; /* waits for the right to send a large frame */
     bool     owns;   /* has it */
     size_t   sent;
+    size_t   shown;      /* to the filter */
     unsigned connection; /* the one it was begun on: it is not carried to the next */
 } amps_around;
 
@@ -325,9 +335,12 @@ bool amps_client_is_receiving(amps_client *client);
 /* What is for an audience other than a route is delivered only while someone wants it. */
 void amps_client_want(amps_client *client, amps_audience audience, bool wanted);
 
+/* From any thread, at any time. A call that is under way goes on. */
+void amps_client_want_filter(amps_client *client, bool wanted);
+
 /* A wait for the acks of one command: begin before it is sent, end whatever came of it. */
 typedef struct amps_waiter amps_waiter;
-amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, uint32_t ack_type);
+amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, uint32_t ack_types);
 /* AMPS_OK: *ack is the ack, alive until amps_client_end_wait. AMPS_AGAIN: not yet. Else: why never.
  */
 amps_status amps_client_wait(amps_client *client, amps_waiter *waiter, uint32_t wait_ms,
@@ -337,6 +350,11 @@ void        amps_client_end_wait(amps_client *client, amps_waiter *waiter);
 /* Signs of life every interval_ms both ways; nothing received for timeout_ms breaks the connection.
  * The start command is the caller's to send. 0 ends it. */
 void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32_t timeout_ms);
+
+/* Publishes are gathered: they leave when one more would make them exceed `size` bytes (at most the
+ * send buffer's), when the first has waited timeout_ms (0: however long), before anything else that
+ * is sent, and on close. A size of 0 ends it. */
+void amps_client_set_batching(amps_client *client, size_t size, uint32_t timeout_ms);
 
 /* Waits until no thread of the core is left, over all clients of this process, or the time is up;
  * gives how many are. */

@@ -20,6 +20,7 @@
 #define AMPS_FRAME_PREFIX_SIZE   4u
 #define AMPS_FRAME_SIZE_MAX      ((size_t)256 << 20) /* a larger claim is broken or hostile */
 #define AMPS_SEND_FRAME_SIZE_MAX ((size_t)UINT32_MAX)
+#define AMPS_ID_SIZE_MAX         256u /* of an escaped id; longer ones are nobody's */
 
 static inline uint32_t amps_load_u32(const char *at)
 {

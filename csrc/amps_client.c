@@ -7,21 +7,11 @@
 #include "amps_memory.h"
 #include "amps_reader.h"
 #include "amps_socket.h"
+#include "amps_waits.h"
 
 /* A publish made inside a handler may wait for room only so long: the thread that waits is the one
  * that would read what the server may insist on sending first. */
 #define AMPS_HANDLER_ROOM_WAIT_MS 10000u
-
-struct amps_waiter {
-    amps_waiter *next;
-    uint32_t     ack_type;
-    bool         done;
-    amps_status  status;
-    char        *ack; /* a copy of the ack's header */
-    size_t       ack_size;
-    size_t       id_size;
-    char         id[];
-};
 
 struct amps_client {
     atomic_uint      refs; /* the handle's, and one for each receive thread */
@@ -31,7 +21,7 @@ struct amps_client {
     amps_writer      writer;
     amps_routes      routes;
     atomic_uint      wants; /* a bit for each amps_audience */
-    atomic_uint      waiting;
+    amps_waits       waits;
     _Atomic uint64_t next_id;
 
     amps_mutex   lock;
@@ -42,7 +32,6 @@ struct amps_client {
     unsigned     readers; /* receive threads that have not left */
     uint64_t     connections;
     uint64_t     settled; /* the last one whose end has been told in full */
-    amps_waiter *waiters;
 };
 
 static _Thread_local amps_client *receiving_for; /* this is a receive thread of that client */
@@ -55,6 +44,14 @@ static size_t buffer_size(size_t wanted)
 {
     size_t size = wanted > 0 ? wanted : AMPS_SEND_BUFFER_SIZE_DEFAULT;
     return size < AMPS_SEND_BUFFER_SIZE_MAX ? size : AMPS_SEND_BUFFER_SIZE_MAX;
+}
+
+static void on_show(void *context, amps_slice bytes)
+{
+    amps_client *client = context;
+    amps_client *before = amps_client_enter_handler(client);
+    client->events.filter(client->events_context, NULL, bytes, true);
+    amps_client_leave_handler(before);
 }
 
 amps_client *amps_client_new(const amps_events *events, void *context, size_t send_buffer_size)
@@ -72,7 +69,10 @@ amps_client *amps_client_new(const amps_events *events, void *context, size_t se
     amps_mutex_init(&client->lock);
     amps_cond_init(&client->changed);
     amps_writer_init(&client->writer, buffer_size(send_buffer_size));
+    client->writer.show = on_show;
+    client->writer.show_context = client;
     amps_routes_init(&client->routes);
+    amps_waits_init(&client->waits);
     return client;
 }
 
@@ -81,10 +81,11 @@ static void release(amps_client *client)
     if (atomic_fetch_sub(&client->refs, 1) > 1) {
         return;
     }
-    AMPS_ASSERT(client->reader == NULL && client->waiters == NULL);
+    AMPS_ASSERT(client->reader == NULL);
     amps_events events = client->events;
     void       *context = client->events_context;
     amps_routes_fini(&client->routes);
+    amps_waits_fini(&client->waits);
     amps_writer_fini(&client->writer);
     amps_cond_fini(&client->changed);
     amps_mutex_fini(&client->lock);
@@ -113,7 +114,10 @@ bool amps_client_is_inherited(const amps_client *client)
     return client->fork_generation != amps_fork_generation();
 }
 
-bool amps_client_in_handler(const amps_client *client) { return handler_of == client; }
+bool amps_client_in_handler(const amps_client *client)
+{
+    return handler_of == client || amps_writer_is_showing(&client->writer);
+}
 
 amps_client *amps_client_enter_handler(amps_client *client)
 {
@@ -126,50 +130,10 @@ void amps_client_leave_handler(amps_client *before) { handler_of = before; }
 
 /* ---- The receive thread reports ------------------------------------------------------------- */
 
-static bool is_about(const amps_waiter *waiter, amps_slice id)
-{
-    return amps_slice_equal((amps_slice){waiter->id, waiter->id_size}, id);
-}
-
-static void complete(amps_waiter *waiter, const amps_message *message)
-{
-    waiter->ack = amps_memory_new(message->header.size);
-    waiter->status = waiter->ack != NULL ? AMPS_OK : AMPS_NO_MEMORY;
-    if (waiter->ack != NULL) {
-        memcpy(waiter->ack, message->header.at, message->header.size);
-        waiter->ack_size = message->header.size;
-    }
-    waiter->done = true;
-}
-
-/* An ack came: does somebody wait for its command? A failure ends the wait whatever its type. */
 static bool on_ack(void *context, const amps_header *header, const amps_message *message)
 {
     amps_client *client = context;
-    bool         awaited = false;
-    if (atomic_load(&client->waiting) == 0 || !amps_header_has(header, AMPS_FIELD_COMMAND_ID) ||
-        !amps_header_has(header, AMPS_FIELD_ACK_TYPE)) {
-        return false;
-    }
-    char       decoded[AMPS_ID_SIZE_MAX];
-    amps_slice id;
-    if (amps_header_text(header, AMPS_FIELD_COMMAND_ID, decoded, sizeof decoded, &id) != AMPS_OK) {
-        return false;
-    }
-    uint32_t type = amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE]);
-    bool     failed = amps_header_is_failure(header);
-    amps_mutex_lock(&client->lock);
-    for (amps_waiter *waiter = client->waiters; waiter != NULL; waiter = waiter->next) {
-        if (is_about(waiter, id)) {
-            awaited = true;
-            if (!waiter->done && ((waiter->ack_type & type) != 0 || failed)) {
-                complete(waiter, message);
-                amps_cond_broadcast(&client->changed);
-            }
-        }
-    }
-    amps_mutex_unlock(&client->lock);
-    return awaited;
+    return amps_waits_tell(&client->waits, header, message);
 }
 
 /* Says how it ended, if the reader did not say so itself. */
@@ -194,18 +158,6 @@ static void explain(const amps_writer *writer, amps_failure *failure)
     }
 }
 
-/* Nobody will answer any more: all who wait for acks hear so. The lock is held. */
-static void end_waits(amps_client *client)
-{
-    for (amps_waiter *waiter = client->waiters; waiter != NULL; waiter = waiter->next) {
-        if (!waiter->done) {
-            waiter->done = true;
-            waiter->status = client->state;
-        }
-    }
-    amps_cond_broadcast(&client->changed);
-}
-
 /* Nothing is left of the connection: it may be opened again. */
 static void let_go(amps_client *client, amps_failure *failure)
 {
@@ -214,7 +166,8 @@ static void let_go(amps_client *client, amps_failure *failure)
         failure->status = AMPS_CLOSED;
     }
     client->reader = NULL;
-    end_waits(client);
+    amps_waits_give_up(&client->waits, client->state);
+    amps_cond_broadcast(&client->changed);
     amps_mutex_unlock(&client->lock);
 }
 
@@ -285,7 +238,7 @@ static amps_status start_threads(amps_client *client, int fd)
                                      .events = &client->events,
                                      .events_context = client->events_context,
                                      .wants = &client->wants,
-                                     .waiting = &client->waiting,
+                                     .waiting = &client->waits.count,
                                      .client = client,
                                      .ack = on_ack,
                                      .ended = on_ended,
@@ -346,7 +299,8 @@ void amps_client_close(amps_client *client)
     if (client->reader != NULL) {
         client->state = AMPS_CLOSED;
         amps_reader_hush(client->reader);
-        end_waits(client);
+        amps_waits_give_up(&client->waits, client->state);
+        amps_cond_broadcast(&client->changed);
         amps_writer_finish(&client->writer, AMPS_CLOSED); /* this connection, not the next */
     }
     amps_mutex_unlock(&client->lock);
@@ -379,8 +333,8 @@ amps_status amps_client_wait_gone(amps_client *client, uint32_t wait_ms)
 
 amps_status amps_client_wait_closed(amps_client *client, uint32_t wait_ms)
 {
-    if (receiving_for == client) {
-        return AMPS_IN_HANDLER;
+    if (receiving_for == client || amps_writer_is_showing(&client->writer)) {
+        return AMPS_IN_HANDLER; /* the end waits for what this thread is doing */
     }
     return amps_client_is_inherited(client) ? AMPS_OK : wait_until(client, is_closed, wait_ms);
 }
@@ -467,19 +421,24 @@ amps_status amps_client_try_publish(amps_client *client, amps_slice header, amps
 
 void amps_client_send_due(amps_client *client) { amps_writer_send_due(&client->writer); }
 
-amps_status amps_client_send_soon(amps_client *client, const amps_header *header)
+/* Never waits, and may exceed the buffer's limit a little. */
+static amps_status send_without_waiting(amps_client *client, const amps_header *header,
+                                        amps_slice body, bool is_publish)
 {
-    const amps_slice no_body = {"", 0};
-    char            *at;
-    amps_status      status = AMPS_FORKED;
-    if (!amps_client_is_inherited(client)) {
-        status = amps_writer_begin_soon(&client->writer, frame_size_max(header, no_body), &at);
-    }
+    char       *at;
+    amps_status status = amps_writer_begin_soon(&client->writer, frame_size_max(header, body), &at);
     if (status == AMPS_OK &&
-        amps_writer_commit(&client->writer, write_frame(at, header, no_body), true)) {
+        amps_writer_commit(&client->writer, write_frame(at, header, body), !is_publish)) {
         amps_writer_send_due(&client->writer);
     }
     return status;
+}
+
+amps_status amps_client_send_soon(amps_client *client, const amps_header *header)
+{
+    const amps_slice no_body = {"", 0};
+    return amps_client_is_inherited(client) ? AMPS_FORKED
+                                            : send_without_waiting(client, header, no_body, false);
 }
 
 /* Length and header of a frame whose body goes from the caller's memory to the socket. */
@@ -531,6 +490,11 @@ amps_status amps_client_send(amps_client *client, const amps_header *header, amp
 {
     if (amps_client_is_inherited(client)) {
         return AMPS_FORKED;
+    }
+    if (AMPS_UNLIKELY(amps_writer_is_showing(&client->writer))) {
+        amps_status status = send_without_waiting(client, header, body, is_publish);
+        return status == AMPS_AGAIN ? AMPS_NO_ROOM
+                                    : status; /* it is for this thread to make room */
     }
     uint64_t deadline = amps_clock_in_ms(wait_ms);
     if (progress->give_up_at == 0) {
@@ -614,67 +578,41 @@ void amps_client_want(amps_client *client, amps_audience audience, bool wanted)
     }
 }
 
-amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, uint32_t ack_type)
+void amps_client_want_filter(amps_client *client, bool wanted)
 {
-    amps_waiter *waiter = amps_memory_new_zeroed(sizeof *waiter + command_id.size);
-    if (waiter == NULL) {
-        return NULL;
-    }
-    waiter->ack_type = ack_type;
-    waiter->id_size = command_id.size;
-    memcpy(waiter->id, command_id.at, command_id.size);
-    amps_mutex_lock(&client->lock);
-    waiter->next = client->waiters;
-    client->waiters = waiter;
-    atomic_fetch_add(&client->waiting, 1);
-    amps_mutex_unlock(&client->lock);
-    return waiter;
+    atomic_store(&client->writer.watched, wanted);
+}
+
+amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, uint32_t ack_types)
+{
+    return amps_waits_begin(&client->waits, command_id, ack_types);
 }
 
 amps_status amps_client_wait(amps_client *client, amps_waiter *waiter, uint32_t wait_ms,
                              amps_message *ack)
 {
-    if (amps_client_is_inherited(client)) {
-        return AMPS_FORKED;
-    }
-    uint64_t deadline = amps_clock_in_ms(wait_ms);
-    bool     in_time = true;
-    amps_mutex_lock(&client->lock);
-    while (in_time && !waiter->done) {
-        in_time = amps_cond_wait(&client->changed, &client->lock, deadline);
-    }
-    amps_status status = waiter->done ? waiter->status : AMPS_AGAIN;
-    amps_mutex_unlock(&client->lock);
-    if (status == AMPS_OK) {
-        const char *end = waiter->ack + waiter->ack_size;
-        *ack = (amps_message){.header = {waiter->ack, waiter->ack_size},
-                              .record = {end, 0},
-                              .body = {end, 0},
-                              .sub_id = {end, 0}};
-    }
-    return status;
+    return amps_client_is_inherited(client)
+               ? AMPS_FORKED
+               : amps_waits_wait(&client->waits, waiter, amps_clock_in_ms(wait_ms), ack);
 }
 
 void amps_client_end_wait(amps_client *client, amps_waiter *waiter)
 {
-    if (amps_client_is_inherited(client)) {
-        return;
+    if (!amps_client_is_inherited(client)) {
+        amps_waits_end(&client->waits, waiter);
     }
-    amps_mutex_lock(&client->lock);
-    amps_waiter **link = &client->waiters;
-    while (*link != waiter) {
-        link = &(*link)->next;
-    }
-    *link = waiter->next;
-    atomic_fetch_sub(&client->waiting, 1);
-    amps_mutex_unlock(&client->lock);
-    amps_memory_free(waiter->ack);
-    amps_memory_free(waiter);
 }
 
 void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32_t timeout_ms)
 {
     amps_writer_set_heartbeat(&client->writer, interval_ms * AMPS_MS, timeout_ms * AMPS_MS);
+}
+
+void amps_client_set_batching(amps_client *client, size_t size, uint32_t timeout_ms)
+{
+    if (!amps_client_is_inherited(client)) {
+        amps_writer_set_batching(&client->writer, size, timeout_ms * AMPS_MS);
+    }
 }
 
 size_t amps_threads_wait(uint32_t wait_ms)

@@ -115,7 +115,7 @@ static void wait_for_room(amps_reader *reader, amps_stream *stream)
 static amps_status put_in_stream(amps_reader *reader, amps_stream *stream,
                                  const amps_message *message)
 {
-    if (AMPS_UNLIKELY(amps_stream_is_full(stream))) {
+    if (AMPS_UNLIKELY(!amps_stream_has_room(stream, message))) {
         wait_for_room(reader, stream);
     }
     if (!amps_stream_is_dirty(stream)) {
@@ -584,6 +584,15 @@ static amps_status make_room(amps_reader *reader, size_t need)
     return AMPS_OK;
 }
 
+/* Lets the filter see what has just come. */
+static void show(amps_reader *reader, amps_slice bytes)
+{
+    const amps_reader_setup *setup = &reader->setup;
+    amps_client             *before = setup->enter(setup->client);
+    setup->events->filter(setup->events_context, &reader->thread, bytes, false);
+    setup->leave(before);
+}
+
 static amps_status receive(amps_reader *reader)
 {
     amps_writer *writer = reader->setup.writer;
@@ -596,6 +605,9 @@ static amps_status receive(amps_reader *reader)
     atomic_store(&writer->reader_waits, false);
     if (status == AMPS_OK) {
         atomic_store(&writer->last_received, amps_clock_now());
+        if (AMPS_UNLIKELY(atomic_load_explicit(&writer->watched, memory_order_relaxed))) {
+            show(reader, (amps_slice){reader->bytes + reader->end, received});
+        }
     }
     reader->end += received;
     return status;

@@ -12,8 +12,7 @@
 #define AMPS_READER_PIECE_SIZE    ((size_t)256 << 10) /* a read; grows for larger frames */
 #define AMPS_READER_BURST_MAX     256u                /* deliveries handed over at once */
 #define AMPS_READER_DIRTY_MAX     64u                 /* streams filled between two publishings */
-#define AMPS_READER_ROOM_SLICE_MS 10u  /* a full stream is looked at so often: did someone wait? */
-#define AMPS_ID_SIZE_MAX          256u /* of an id to be decoded; longer ones route nowhere */
+#define AMPS_READER_ROOM_SLICE_MS 10u /* a full stream is looked at so often: did someone wait? */
 
 typedef struct amps_reader amps_reader;
 

@@ -18,6 +18,7 @@ void amps_send_buffer_fini(amps_send_buffer *buffer)
 /* A front that held a rest may have grown past its maximum: it starts anew. */
 static void forget_rest(amps_send_buffer *buffer)
 {
+    buffer->front_shown = 0;
     if (buffer->front_is_rest) {
         amps_buffer_fini(&buffer->front);
         buffer->front_is_rest = false;
@@ -32,6 +33,7 @@ void amps_send_buffer_clear(amps_send_buffer *buffer)
     forget_rest(buffer);
     buffer->last_send_end = 0;
     buffer->run = 0;
+    buffer->gathered = 0;
 }
 
 amps_status amps_send_buffer_reserve(amps_send_buffer *buffer, size_t size, char **at)
@@ -52,7 +54,63 @@ void amps_send_buffer_commit(amps_send_buffer *buffer, size_t size)
 {
     AMPS_ASSERT(buffer->back.size + size <= buffer->back.capacity);
     buffer->back.size += size;
+    buffer->gathered = 0;
 }
+
+/* ---- Batches: the end of the back may have to wait ------------------------------------------ */
+
+void amps_send_buffer_set_batching(amps_send_buffer *buffer, size_t size, uint64_t timeout)
+{
+    buffer->batch_size = size < buffer->size_max ? size : buffer->size_max;
+    buffer->batch_timeout = timeout;
+    buffer->gathered = 0;
+}
+
+bool amps_send_buffer_commit_publish(amps_send_buffer *buffer, size_t size)
+{
+    bool   fits = buffer->gathered + size <= buffer->batch_size;
+    size_t gathered = fits ? buffer->gathered + size : size;
+    amps_send_buffer_commit(buffer, size);
+    if (size > buffer->batch_size) {
+        return false; /* right after those gathered before it */
+    }
+    buffer->gathered = gathered;
+    buffer->gathered_until = gathered == size ? UINT64_MAX : buffer->gathered_until;
+    return gathered == size && buffer->batch_timeout > 0;
+}
+
+void amps_send_buffer_batch_begins(amps_send_buffer *buffer, uint64_t now)
+{
+    buffer->gathered_until = now + buffer->batch_timeout;
+}
+
+uint64_t amps_send_buffer_batch_ends_at(const amps_send_buffer *buffer)
+{
+    return buffer->gathered > 0 ? buffer->gathered_until : UINT64_MAX;
+}
+
+void amps_send_buffer_end_batch(amps_send_buffer *buffer) { buffer->gathered = 0; }
+
+bool amps_send_buffer_has_due(const amps_send_buffer *buffer)
+{
+    return buffer->back.size > buffer->gathered || buffer->front_sent < buffer->front.size;
+}
+
+/* What is only gathered goes from the end of the front, which is to be sent now, to the back. */
+static void keep_gathered(amps_send_buffer *buffer)
+{
+    char  *at;
+    size_t due = buffer->front.size - buffer->gathered;
+    if (amps_buffer_reserve(&buffer->back, buffer->gathered, &at) == AMPS_OK) {
+        memcpy(at, buffer->front.at + due, buffer->gathered);
+        buffer->back.size = buffer->gathered;
+        buffer->front.size = due;
+    } else {
+        buffer->gathered = 0; /* no memory to wait in */
+    }
+}
+
+/* ---- Taking --------------------------------------------------------------------------------- */
 
 bool amps_send_buffer_is_empty(const amps_send_buffer *buffer)
 {
@@ -65,10 +123,23 @@ amps_slice amps_send_buffer_take(amps_send_buffer *buffer)
         buffer->front.size = 0;
         buffer->front_sent = 0;
         forget_rest(buffer);
-        amps_buffer_swap(&buffer->front, &buffer->back);
+        if (AMPS_LIKELY(buffer->gathered == 0)) {
+            amps_buffer_swap(&buffer->front, &buffer->back);
+        } else if (buffer->back.size > buffer->gathered) {
+            amps_buffer_swap(&buffer->front, &buffer->back);
+            keep_gathered(buffer);
+        }
     }
     return (amps_slice){buffer->front.at + buffer->front_sent,
                         buffer->front.size - buffer->front_sent};
+}
+
+amps_slice amps_send_buffer_show(amps_send_buffer *buffer)
+{
+    size_t from =
+        buffer->front_shown > buffer->front_sent ? buffer->front_shown : buffer->front_sent;
+    buffer->front_shown = buffer->front.size;
+    return (amps_slice){buffer->front.at + from, buffer->front.size - from};
 }
 
 void amps_send_buffer_sent(amps_send_buffer *buffer, size_t size)
@@ -85,6 +156,7 @@ amps_status amps_send_buffer_put_rest(amps_send_buffer *buffer, amps_slice first
     size_t size_max = buffer->front.size_max;
     buffer->front.size = 0;
     buffer->front_sent = 0;
+    buffer->front_shown = 0;
     buffer->front.size_max = SIZE_MAX; /* the body is in memory already: a copy of it fits too */
     amps_status status = amps_buffer_reserve(&buffer->front, first.size + second.size, &at);
     buffer->front.size_max = size_max;

@@ -21,11 +21,16 @@ typedef struct amps_send_buffer {
     amps_buffer back;
     amps_buffer front;
     size_t      front_sent;
+    size_t      front_shown;    /* of it, to who watches what is sent */
     size_t      rest_publishes; /* the front is the rest of one frame, holding so many publishes */
     bool        front_is_rest;
     size_t      size_max;      /* of one half */
     uint64_t    last_send_end; /* when a publisher last finished sending by itself */
     unsigned    run;           /* how many such sends followed each other closely */
+    size_t      batch_size;    /* publishes are gathered up to so many bytes; 0: they are not */
+    uint64_t    batch_timeout; /* and for so long; 0: however long it takes */
+    size_t      gathered;      /* so many bytes at the end of the back are not to go yet */
+    uint64_t    gathered_until;
 } amps_send_buffer;
 
 void amps_send_buffer_init(amps_send_buffer *buffer, size_t size_max);
@@ -37,10 +42,21 @@ void amps_send_buffer_clear(amps_send_buffer *buffer); /* forgets all bytes, kee
  * AMPS_NO_MEMORY. */
 amps_status amps_send_buffer_reserve(amps_send_buffer *buffer, size_t size, char **at);
 amps_status amps_send_buffer_reserve_slack(amps_send_buffer *buffer, size_t size, char **at);
-void        amps_send_buffer_commit(amps_send_buffer *buffer, size_t size);
+void        amps_send_buffer_commit(amps_send_buffer *buffer, size_t size); /* all is due then */
 
+/* From now on publishes committed in this way are only gathered, as long as those gathered fit into
+ * `size` bytes (at most a half's) and none is older than `timeout`. All that waits now is due. */
+void amps_send_buffer_set_batching(amps_send_buffer *buffer, size_t size, uint64_t timeout);
+/* True: it is the first of a batch that has a timeout, whose time begins now. */
+bool     amps_send_buffer_commit_publish(amps_send_buffer *buffer, size_t size);
+void     amps_send_buffer_batch_begins(amps_send_buffer *buffer, uint64_t now);
+uint64_t amps_send_buffer_batch_ends_at(const amps_send_buffer *buffer); /* UINT64_MAX: never */
+void     amps_send_buffer_end_batch(amps_send_buffer *buffer);           /* all is due */
+
+bool       amps_send_buffer_has_due(const amps_send_buffer *buffer); /* take would give something */
 bool       amps_send_buffer_is_empty(const amps_send_buffer *buffer);
 amps_slice amps_send_buffer_take(amps_send_buffer *buffer); /* what goes next; empty: nothing */
+amps_slice amps_send_buffer_show(amps_send_buffer *buffer); /* what of it was not shown yet */
 void       amps_send_buffer_sent(amps_send_buffer *buffer, size_t size); /* so much of it went */
 
 /* Puts what is left of a frame that was being sent around the buffer in front of everything else,

@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "amps_conflation.h"
 #include "amps_memory.h"
 
 typedef struct block {
@@ -12,6 +13,13 @@ typedef struct block {
     _Alignas(8) char bytes[];
 } block;
 
+/* Bytes that do not lie behind their entry: many, or those of a message that replaced another. */
+typedef struct apart {
+    size_t capacity;
+    size_t span; /* how far behind its entry the next one lies */
+    _Alignas(8) char bytes[];
+} apart;
+
 /* In front of each message. Sizes of the views, in the order they lie behind it. */
 typedef struct entry {
     uint32_t header_size; /* END_OF_BLOCK: go on in the next block */
@@ -19,35 +27,42 @@ typedef struct entry {
     uint32_t body_size;
     uint32_t sub_id_at; /* where in the header, when sub_id_size > 0 */
     uint32_t sub_id_size;
-    uint32_t reserved;
-    char    *apart; /* where the bytes are when they are many; else NULL: right behind */
+    uint32_t node;  /* in the index of a stream that conflates; 0: in none */
+    apart   *apart; /* NULL: the bytes are right behind */
 } entry;
 
 #define END_OF_BLOCK UINT32_MAX
 #define CACHE_LINE   64
+#define CATCH_UP_MAX 512u /* waiting messages that are indexed in one taking of the lock */
 _Static_assert(AMPS_FRAME_SIZE_MAX < UINT32_MAX, "sizes fit an entry");
 _Static_assert(sizeof(entry) % 8 == 0, "entries stay aligned");
 
+/* What makes a stream leave the quick way. */
+#define CLOSED    1u
+#define FORGETS   2u /* closed or ended: what comes is forgotten */
+#define CONFLATES 4u /* from then on putting and taking hold the lock */
+
 struct amps_stream {
-    amps_mutex     lock;
-    amps_cond      news; /* the taker waits */
-    amps_cond      room; /* the receive thread waits */
-    atomic_uint    refs;
-    atomic_bool    closed;
-    atomic_bool    forgets; /* closed or ended: what comes is forgotten */
-    _Atomic size_t depth_max;
-    unsigned       fork_generation;
-    block         *spare;       /* lock */
-    uint64_t       published;   /* lock: how many the taker may take in all */
-    amps_status    ended;       /* lock: AMPS_OK while it lives */
-    unsigned       takers_wait; /* lock */
-    _Atomic bool   putter_waits;
+    amps_mutex      lock;
+    amps_cond       news; /* the taker waits */
+    amps_cond       room; /* the receive thread waits */
+    atomic_uint     refs;
+    atomic_uint     flags; /* changed under the lock */
+    _Atomic size_t  depth_max;
+    unsigned        fork_generation;
+    block          *spare;       /* lock */
+    uint64_t        published;   /* lock: how many the taker may take in all */
+    amps_status     ended;       /* lock: AMPS_OK while it lives */
+    unsigned        takers_wait; /* lock */
+    _Atomic bool    putter_waits;
+    amps_conflation waiting; /* lock: the messages that a newer one may replace */
 
     char             apart_1[CACHE_LINE]; /* the two sides do not slow each other down */
     block           *tail;                /* from here: the receive thread's own */
     uint64_t         put;
     _Atomic uint64_t put_shown; /* for depth */
     size_t           block_size;
+    bool             caught_up; /* it conflates, and every waiting message has been looked at */
 
     char             apart_2[CACHE_LINE];
     block           *head; /* from here: the taker's own */
@@ -70,6 +85,11 @@ amps_stream *amps_stream_new(size_t depth_max)
     stream->fork_generation = amps_fork_generation();
     atomic_init(&stream->depth_max, depth_max);
     return stream;
+}
+
+static bool is_flagged(const amps_stream *stream, unsigned flags)
+{
+    return (atomic_load(&stream->flags) & flags) != 0;
 }
 
 void amps_stream_hold(amps_stream *stream) { atomic_fetch_add(&stream->refs, 1); }
@@ -144,48 +164,231 @@ static size_t size_of(const amps_message *message)
     return message->header.size + message->record.size + message->body.size;
 }
 
-/* How far behind this entry the next one lies. */
-static size_t step_of(size_t bytes, bool apart)
+static size_t size_of_entry(const entry *waiting)
 {
-    return sizeof(entry) + (apart ? 0 : (bytes + 7) & ~(size_t)7);
+    return (size_t)waiting->header_size + waiting->record_size + waiting->body_size;
 }
 
-amps_status amps_stream_put(amps_stream *stream, const amps_message *message)
+/* How far behind this entry the next one lies. */
+static size_t step_of(size_t bytes, bool is_apart)
 {
-    if (atomic_load_explicit(&stream->forgets, memory_order_relaxed)) {
-        return AMPS_OK;
+    return sizeof(entry) + (is_apart ? 0 : (bytes + 7) & ~(size_t)7);
+}
+
+static apart *new_apart(size_t bytes, size_t span)
+{
+    apart *fresh = amps_memory_new(sizeof *fresh + bytes);
+    if (fresh != NULL) {
+        fresh->capacity = bytes;
+        fresh->span = span;
     }
-    size_t bytes = size_of(message);
-    char  *apart = NULL;
-    if (AMPS_UNLIKELY(bytes >= AMPS_STREAM_APART_SIZE)) {
-        apart = amps_memory_new(bytes);
-        if (apart == NULL) {
-            return AMPS_NO_MEMORY;
-        }
-    }
-    size_t need = step_of(bytes, apart != NULL);
-    block *into = room_for(stream, need);
-    if (into == NULL) {
-        amps_memory_free(apart);
-        return AMPS_NO_MEMORY;
-    }
-    entry *new_entry = (entry *)(void *)(into->bytes + into->used);
-    bool   has_sub_id = message->sub_id.size > 0;
-    *new_entry =
+    return fresh;
+}
+
+static void fill_entry(entry *into, const amps_message *message, apart *away)
+{
+    bool has_sub_id = message->sub_id.size > 0;
+    *into =
         (entry){.header_size = (uint32_t)message->header.size,
                 .record_size = (uint32_t)message->record.size,
                 .body_size = (uint32_t)message->body.size,
                 .sub_id_at = has_sub_id ? (uint32_t)(message->sub_id.at - message->header.at) : 0,
                 .sub_id_size = (uint32_t)message->sub_id.size,
-                .apart = apart};
-    char *at = apart != NULL ? apart : (char *)(new_entry + 1);
+                .apart = away};
+    char *at = away != NULL ? away->bytes : (char *)(into + 1);
     at = copy_slice(at, message->header);
     at = copy_slice(at, message->record);
     copy_slice(at, message->body);
+}
+
+static inline amps_status append(amps_stream *stream, const amps_message *message, entry **appended)
+{
+    size_t bytes = size_of(message);
+    apart *away = NULL;
+    if (AMPS_UNLIKELY(bytes >= AMPS_STREAM_APART_SIZE)) {
+        away = new_apart(bytes, step_of(bytes, true));
+        if (away == NULL) {
+            return AMPS_NO_MEMORY;
+        }
+    }
+    size_t need = step_of(bytes, away != NULL);
+    block *into = room_for(stream, need);
+    if (into == NULL) {
+        amps_memory_free(away);
+        return AMPS_NO_MEMORY;
+    }
+    *appended = (entry *)(void *)(into->bytes + into->used);
+    fill_entry(*appended, message, away);
     into->used += need;
     stream->put++;
     atomic_store_explicit(&stream->put_shown, stream->put, memory_order_relaxed);
     return AMPS_OK;
+}
+
+/* ---- Conflation, on the receive thread ------------------------------------------------------ */
+
+static size_t span_of(const entry *waiting)
+{
+    return waiting->apart != NULL ? waiting->apart->span : step_of(size_of_entry(waiting), false);
+}
+
+static void view_entry(const entry *waiting, amps_message *message)
+{
+    const char *at = waiting->apart != NULL ? waiting->apart->bytes : (const char *)(waiting + 1);
+    message->header = (amps_slice){at, waiting->header_size};
+    message->record = (amps_slice){at + waiting->header_size, waiting->record_size};
+    message->body = (amps_slice){message->record.at + waiting->record_size, waiting->body_size};
+    message->sub_id = (amps_slice){at + waiting->sub_id_at, waiting->sub_id_size};
+}
+
+/* The lock is held. A message that cannot be noted for want of memory waits all the same. */
+static void note(amps_stream *stream, entry *waiting)
+{
+    amps_message        message;
+    amps_conflation_key key;
+    view_entry(waiting, &message);
+    amps_bearing how = amps_conflation_bearing(&message, &key);
+    if (how == AMPS_PARTS) {
+        amps_conflation_clear(&stream->waiting);
+    } else if (how == AMPS_REPLACES) {
+        waiting->node = amps_conflation_add(&stream->waiting, &key, waiting);
+    }
+}
+
+/* Notes what was put before the stream conflated. The taker may take meanwhile, even overtake. */
+static void catch_up(amps_stream *stream)
+{
+    const block *in = NULL;
+    size_t       at = 0;
+    uint64_t     noted = 0; /* counted like `taken` */
+    while (!stream->caught_up) {
+        amps_mutex_lock(&stream->lock);
+        if (in == NULL || noted < stream->taken) {
+            in = stream->head;
+            at = stream->at;
+            noted = stream->taken;
+        }
+        for (unsigned count = 0; count < CATCH_UP_MAX && noted < stream->put; count++, noted++) {
+            entry *waiting = (entry *)(void *)(in->bytes + at);
+            while (waiting->header_size == END_OF_BLOCK) {
+                in = in->next;
+                waiting = (entry *)(void *)in->bytes;
+                at = 0;
+            }
+            note(stream, waiting);
+            at += span_of(waiting);
+        }
+        stream->caught_up = noted == stream->put;
+        amps_mutex_unlock(&stream->lock);
+    }
+}
+
+/* The bytes of a waiting message give way to those of a newer one. The lock is held. */
+static amps_status exchange(entry *waiting, const amps_message *message)
+{
+    size_t bytes = size_of(message);
+    size_t span = span_of(waiting);
+    apart *away = waiting->apart;
+    bool   fits = away != NULL && away->capacity >= bytes && away->capacity / 2 <= bytes;
+    if (!fits) {
+        away = new_apart(bytes, span);
+        if (away == NULL) {
+            return AMPS_NO_MEMORY;
+        }
+        amps_memory_free(waiting->apart);
+    }
+    uint32_t node = waiting->node;
+    fill_entry(waiting, message, away);
+    waiting->node = node;
+    return AMPS_OK;
+}
+
+/* Where a part of one message's header lies in a copy of that message. */
+static amps_slice moved(amps_slice part, const amps_message *from, const amps_message *to)
+{
+    bool in_record = from->record.size > 0 && part.at >= from->record.at &&
+                     part.at < from->record.at + from->record.size;
+    amps_slice old = in_record ? from->record : from->header;
+    amps_slice new = in_record ? to->record : to->header;
+    return part.size > 0 ? (amps_slice){new.at + (part.at - old.at), part.size} : part;
+}
+
+/* False: no message with this key waits. */
+static bool replace(amps_stream *stream, const amps_message *message,
+                    const amps_conflation_key *key, amps_status *status)
+{
+    amps_message copy;
+    amps_mutex_lock(&stream->lock);
+    uint32_t number = amps_conflation_find(&stream->waiting, key);
+    if (number != 0) {
+        entry *waiting = amps_conflation_at(&stream->waiting, number);
+        *status = exchange(waiting, message);
+        if (*status == AMPS_OK) {
+            view_entry(waiting, &copy);
+            amps_conflation_key there = {moved(key->topic, message, &copy),
+                                         moved(key->sow_key, message, &copy)};
+            amps_conflation_move(&stream->waiting, number, &there);
+        }
+    }
+    amps_mutex_unlock(&stream->lock);
+    return number != 0;
+}
+
+static amps_status put_conflated(amps_stream *stream, const amps_message *message)
+{
+    amps_message        copy;
+    amps_conflation_key key;
+    entry              *appended;
+    amps_status         status;
+    catch_up(stream);
+    amps_bearing how = amps_conflation_bearing(message, &key);
+    if (how == AMPS_REPLACES && replace(stream, message, &key, &status)) {
+        return status;
+    }
+    status = append(stream, message, &appended);
+    if (status != AMPS_OK || how == AMPS_PASSES) {
+        return status;
+    }
+    amps_mutex_lock(&stream->lock);
+    if (how == AMPS_PARTS) {
+        amps_conflation_clear(&stream->waiting);
+    } else {
+        view_entry(appended, &copy);
+        key.topic = moved(key.topic, message, &copy);
+        key.sow_key = moved(key.sow_key, message, &copy);
+        appended->node = amps_conflation_add(&stream->waiting, &key, appended);
+    }
+    amps_mutex_unlock(&stream->lock);
+    return AMPS_OK;
+}
+
+bool amps_stream_has_room(amps_stream *stream, const amps_message *message)
+{
+    amps_conflation_key key;
+    if (AMPS_LIKELY(!amps_stream_is_full(stream))) {
+        return true;
+    }
+    if (!is_flagged(stream, CONFLATES)) {
+        return false;
+    }
+    catch_up(stream);
+    if (amps_conflation_bearing(message, &key) != AMPS_REPLACES) {
+        return false;
+    }
+    amps_mutex_lock(&stream->lock);
+    bool found = amps_conflation_find(&stream->waiting, &key) != 0;
+    amps_mutex_unlock(&stream->lock);
+    return found;
+}
+
+amps_status amps_stream_put(amps_stream *stream, const amps_message *message)
+{
+    entry   *appended;
+    unsigned flags = atomic_load_explicit(&stream->flags, memory_order_relaxed);
+    if (AMPS_LIKELY(flags == 0)) {
+        return append(stream, message, &appended);
+    }
+    return (flags & FORGETS) != 0 ? AMPS_OK : put_conflated(stream, message);
 }
 
 bool amps_stream_is_dirty(const amps_stream *stream)
@@ -207,14 +410,14 @@ size_t amps_stream_depth(const amps_stream *stream)
 {
     uint64_t taken = atomic_load(&stream->taken_shown);
     uint64_t put = atomic_load(&stream->put_shown);
-    return put > taken && !atomic_load(&stream->closed) ? (size_t)(put - taken) : 0;
+    bool     is_closed = (atomic_load(&stream->flags) & CLOSED) != 0;
+    return put > taken && !is_closed ? (size_t)(put - taken) : 0;
 }
 
 bool amps_stream_is_full(const amps_stream *stream)
 {
     size_t depth_max = atomic_load_explicit(&stream->depth_max, memory_order_relaxed);
-    return depth_max > 0 && amps_stream_depth(stream) >= depth_max &&
-           !atomic_load(&stream->forgets);
+    return depth_max > 0 && amps_stream_depth(stream) >= depth_max && !is_flagged(stream, FORGETS);
 }
 
 bool amps_stream_wait_room(amps_stream *stream, uint64_t deadline)
@@ -233,14 +436,18 @@ bool amps_stream_wait_room(amps_stream *stream, uint64_t deadline)
 /* ---- The taker's side ----------------------------------------------------------------------- */
 
 /* Done with the front block: free it, or keep one for the receive thread. */
-static void retire(amps_stream *stream, block *done)
+static void retire(amps_stream *stream, block *done, bool is_locked)
 {
     block *unwanted = done;
     if (done->size == AMPS_STREAM_BLOCK_SIZE_MAX) {
-        amps_mutex_lock(&stream->lock);
+        if (!is_locked) {
+            amps_mutex_lock(&stream->lock);
+        }
         unwanted = stream->spare;
         stream->spare = done;
-        amps_mutex_unlock(&stream->lock);
+        if (!is_locked) {
+            amps_mutex_unlock(&stream->lock);
+        }
     }
     amps_memory_free(unwanted);
 }
@@ -268,35 +475,55 @@ static void tell_putter(amps_stream *stream)
 }
 
 /* Takes the entry at the front; blocks that are used up are left behind. There must be one. */
-static entry *next_entry(amps_stream *stream)
+static inline entry *next_entry(amps_stream *stream, bool is_locked)
 {
     entry *front = (entry *)(void *)(stream->head->bytes + stream->at);
     while (front->header_size == END_OF_BLOCK) {
         block *done = stream->head;
         stream->head = done->next;
         stream->at = 0;
-        retire(stream, done);
+        retire(stream, done, is_locked);
         front = (entry *)(void *)stream->head->bytes;
     }
-    size_t bytes = (size_t)front->header_size + front->record_size + front->body_size;
-    stream->at += step_of(bytes, front->apart != NULL);
+    stream->at += span_of(front);
     stream->taken++;
     return front;
 }
 
-static void view_entry(entry *front, amps_message *message)
+static inline void count_taken(amps_stream *stream)
 {
-    const char *at = front->apart != NULL ? front->apart : (const char *)(front + 1);
-    message->header = (amps_slice){at, front->header_size};
-    message->record = (amps_slice){at + front->header_size, front->record_size};
-    message->body = (amps_slice){message->record.at + front->record_size, front->body_size};
-    message->sub_id = (amps_slice){at + front->sub_id_at, front->sub_id_size};
+    if (AMPS_LIKELY(atomic_load_explicit(&stream->depth_max, memory_order_relaxed) == 0)) {
+        atomic_store_explicit(&stream->taken_shown, stream->taken, memory_order_relaxed);
+    } else {
+        atomic_store(&stream->taken_shown, stream->taken); /* in everybody's eyes before the look */
+        tell_putter(stream);
+    }
+}
+
+/* What is taken can be replaced no more. */
+static amps_status take_conflated(amps_stream *stream, amps_message *message, void **owned)
+{
+    amps_mutex_lock(&stream->lock);
+    stream->takeable = stream->published;
+    if (stream->taken == stream->takeable) {
+        amps_status ended = stream->ended;
+        amps_mutex_unlock(&stream->lock);
+        return ended == AMPS_OK ? AMPS_AGAIN : ended;
+    }
+    entry *front = next_entry(stream, true);
+    amps_conflation_remove(&stream->waiting, front->node, front);
+    view_entry(front, message);
+    *owned = front->apart;
+    amps_mutex_unlock(&stream->lock);
+    count_taken(stream);
+    return AMPS_OK;
 }
 
 amps_status amps_stream_take(amps_stream *stream, amps_message *message, void **owned)
 {
-    if (AMPS_UNLIKELY(atomic_load_explicit(&stream->closed, memory_order_relaxed))) {
-        return AMPS_CLOSED;
+    unsigned flags = atomic_load_explicit(&stream->flags, memory_order_relaxed);
+    if (AMPS_UNLIKELY((flags & (CLOSED | CONFLATES)) != 0)) {
+        return (flags & CLOSED) != 0 ? AMPS_CLOSED : take_conflated(stream, message, owned);
     }
     if (AMPS_UNLIKELY(stream->taken == stream->takeable)) {
         amps_status status = refresh(stream);
@@ -304,14 +531,10 @@ amps_status amps_stream_take(amps_stream *stream, amps_message *message, void **
             return status;
         }
     }
-    entry *front = next_entry(stream);
+    entry *front = next_entry(stream, false);
     view_entry(front, message);
     *owned = front->apart;
-    atomic_store_explicit(&stream->taken_shown, stream->taken, memory_order_relaxed);
-    if (atomic_load_explicit(&stream->depth_max, memory_order_relaxed) > 0) {
-        atomic_thread_fence(memory_order_seq_cst); /* the count first, then: does anybody wait? */
-        tell_putter(stream);
-    }
+    count_taken(stream);
     return AMPS_OK;
 }
 
@@ -324,14 +547,14 @@ amps_status amps_stream_wait(amps_stream *stream, uint32_t wait_ms)
     amps_mutex_lock(&stream->lock);
     uint64_t taken = atomic_load_explicit(&stream->taken_shown, memory_order_relaxed);
     while (in_time && stream->published == taken && stream->ended == AMPS_OK &&
-           !atomic_load(&stream->closed)) {
+           !is_flagged(stream, CLOSED)) {
         stream->takers_wait++;
         in_time = amps_cond_wait(&stream->news, &stream->lock, deadline);
         stream->takers_wait--;
         taken = atomic_load_explicit(&stream->taken_shown, memory_order_relaxed);
     }
     amps_status status = AMPS_AGAIN;
-    if (atomic_load(&stream->closed)) {
+    if (is_flagged(stream, CLOSED)) {
         status = AMPS_CLOSED;
     } else if (stream->published > taken) {
         status = AMPS_OK;
@@ -346,8 +569,9 @@ amps_status amps_stream_wait(amps_stream *stream, uint32_t wait_ms)
 static void free_messages(amps_stream *stream)
 {
     while (stream->taken < stream->put) {
-        amps_memory_free(next_entry(stream)->apart);
+        amps_memory_free(next_entry(stream, false)->apart);
     }
+    amps_conflation_fini(&stream->waiting);
     amps_memory_free(stream->head);
     amps_memory_free(stream->spare);
 }
@@ -373,7 +597,7 @@ void amps_stream_end(amps_stream *stream, amps_status why)
     if (stream->ended == AMPS_OK) {
         stream->ended = why;
     }
-    atomic_store(&stream->forgets, true);
+    atomic_fetch_or(&stream->flags, FORGETS);
     amps_cond_broadcast(&stream->news);
     amps_cond_broadcast(&stream->room);
     amps_mutex_unlock(&stream->lock);
@@ -382,8 +606,7 @@ void amps_stream_end(amps_stream *stream, amps_status why)
 void amps_stream_close(amps_stream *stream)
 {
     amps_mutex_lock(&stream->lock);
-    atomic_store(&stream->closed, true);
-    atomic_store(&stream->forgets, true);
+    atomic_fetch_or(&stream->flags, CLOSED | FORGETS);
     amps_cond_broadcast(&stream->news);
     amps_cond_broadcast(&stream->room);
     amps_mutex_unlock(&stream->lock);
@@ -396,5 +619,16 @@ void amps_stream_set_depth_max(amps_stream *stream, size_t depth_max)
     amps_mutex_lock(&stream->lock);
     atomic_store(&stream->depth_max, depth_max);
     amps_cond_broadcast(&stream->room);
+    amps_mutex_unlock(&stream->lock);
+}
+
+/* An address is what senders of keys cannot know. */
+void amps_stream_conflate(amps_stream *stream)
+{
+    amps_mutex_lock(&stream->lock);
+    if (!is_flagged(stream, CONFLATES)) {
+        amps_conflation_init(&stream->waiting, (uintptr_t)stream);
+        atomic_fetch_or(&stream->flags, CONFLATES);
+    }
     amps_mutex_unlock(&stream->lock);
 }

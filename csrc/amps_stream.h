@@ -18,15 +18,16 @@
 void amps_stream_hold(amps_stream *stream); /* one more reference */
 
 /* Copies a message in; not yet seen by the taker. AMPS_OK, AMPS_NO_MEMORY. A closed or ended stream
- * takes it and forgets it. */
+ * takes it and forgets it. One that conflates may have it take an older one's place. */
 amps_status amps_stream_put(amps_stream *stream, const amps_message *message);
 
 /* Is there anything not yet published? Publishing wakes a taker that waits. */
 bool amps_stream_is_dirty(const amps_stream *stream);
 void amps_stream_publish(amps_stream *stream);
 
-/* Would one more message exceed the limit? Then publish and wait for room: true, there is room now
- * (or no need for it: closed). */
+/* May this message be put without exceeding the limit? It may always when it replaces another. If
+ * not, publish and wait for room: true, there is room now (or no need for it: closed). */
+bool amps_stream_has_room(amps_stream *stream, const amps_message *message);
 bool amps_stream_is_full(const amps_stream *stream);
 bool amps_stream_wait_room(amps_stream *stream, uint64_t deadline);
 

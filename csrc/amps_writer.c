@@ -8,6 +8,14 @@
 
 static const amps_slice nothing = {"", 0};
 
+/* The writers whose bytes this thread is showing: showing one's may send on another. */
+typedef struct showing {
+    const amps_writer *writer;
+    struct showing    *outer;
+} showing;
+
+static _Thread_local showing *innermost;
+
 void amps_writer_init(amps_writer *writer, size_t size_max)
 {
     memset(writer, 0, sizeof *writer);
@@ -51,6 +59,16 @@ static void wake_thread(amps_writer *writer)
     amps_cond_signal(&writer->wake);
 }
 
+/* What was gathered goes now. */
+static void end_batch(amps_writer *writer)
+{
+    bool any = writer->buffer.gathered > 0;
+    amps_send_buffer_end_batch(&writer->buffer);
+    if (AMPS_UNLIKELY(any) && !writer->sending) {
+        wake_thread(writer); /* else whoever sends sees to it when done */
+    }
+}
+
 static void mark_broken(amps_writer *writer, amps_status why, int error)
 {
     if (writer->broken == AMPS_OK) {
@@ -67,6 +85,41 @@ static void mark_broken(amps_writer *writer, amps_status why, int error)
     amps_cond_broadcast(&writer->changed);
 }
 
+/* ---- Showing what is sent ------------------------------------------------------------------- */
+
+bool amps_writer_is_showing(const amps_writer *writer)
+{
+    const showing *now = innermost;
+    while (now != NULL && now->writer != writer) {
+        now = now->outer;
+    }
+    return now != NULL;
+}
+
+static bool is_watched(const amps_writer *writer)
+{
+    return AMPS_UNLIKELY(atomic_load_explicit(&writer->watched, memory_order_relaxed));
+}
+
+/* Without the lock, by the owner of the right to send. */
+static void show(amps_writer *writer, amps_slice bytes)
+{
+    if (bytes.size > 0) {
+        showing now = {writer, innermost};
+        innermost = &now;
+        writer->show(writer->show_context, bytes);
+        innermost = now.outer;
+    }
+}
+
+/* What is to go next, and what of it is to be shown before. The lock is held. */
+static amps_slice take_bytes(amps_writer *writer, amps_slice *unseen)
+{
+    amps_slice bytes = amps_send_buffer_take(&writer->buffer);
+    *unseen = is_watched(writer) ? amps_send_buffer_show(&writer->buffer) : nothing;
+    return bytes;
+}
+
 /* ---- The thread ----------------------------------------------------------------------------- */
 
 /* Sends once what waits; the lock is let go meanwhile. */
@@ -74,10 +127,12 @@ static void send_once(amps_writer *writer)
 {
     size_t     sent = 0;
     int        error = 0;
-    amps_slice bytes = amps_send_buffer_take(&writer->buffer);
+    amps_slice unseen;
+    amps_slice bytes = take_bytes(writer, &unseen);
     writer->sending = true;
     tell_waiting(writer); /* the back is empty again */
     amps_mutex_unlock(&writer->lock);
+    show(writer, unseen);
     amps_status status = amps_socket_send(writer->fd, bytes, nothing, &sent, &error);
     if (status == AMPS_AGAIN) {
         amps_socket_wait_writable(writer->fd, amps_clock_in_ms(POLL_SLICE_MS));
@@ -98,7 +153,7 @@ static void nap(amps_writer *writer)
     writer->napping = true;
     amps_cond_wait(&writer->wake, &writer->lock, until);
     writer->napping = false;
-    writer->awake = !amps_send_buffer_is_empty(&writer->buffer);
+    writer->awake = amps_send_buffer_has_due(&writer->buffer);
 }
 
 static amps_status add_beat(amps_writer *writer)
@@ -140,6 +195,17 @@ static uint64_t tick(amps_writer *writer)
     return silent_at < writer->next_beat ? silent_at : writer->next_beat;
 }
 
+/* Ends a batch whose time is up; returns when the time of one will be. */
+static uint64_t tick_batch(amps_writer *writer)
+{
+    uint64_t ends_at = amps_send_buffer_batch_ends_at(&writer->buffer);
+    if (AMPS_UNLIKELY(ends_at != AMPS_FOREVER) && amps_clock_now() >= ends_at) {
+        amps_send_buffer_end_batch(&writer->buffer);
+        return AMPS_FOREVER;
+    }
+    return ends_at;
+}
+
 static bool is_done(const amps_writer *writer)
 {
     if (writer->broken != AMPS_OK || writer->reader_gone) {
@@ -154,12 +220,15 @@ static void work(amps_writer *writer)
 {
     while (!is_done(writer)) {
         uint64_t next = tick(writer);
+        uint64_t batch_ends_at = tick_batch(writer);
+        next = batch_ends_at < next ? batch_ends_at : next;
         if (writer->refuse != AMPS_OK) {
             next = writer->finish_by;
         }
+        writer->wakes_at = next;
         if (writer->sending) { /* someone else does; it wakes us when it is done */
             amps_cond_wait(&writer->wake, &writer->lock, next);
-        } else if (!amps_send_buffer_is_empty(&writer->buffer)) {
+        } else if (amps_send_buffer_has_due(&writer->buffer)) {
             send_once(writer);
         } else if (writer->awake) {
             nap(writer);
@@ -238,6 +307,7 @@ void amps_writer_finish(amps_writer *writer, amps_status why)
     if (writer->refuse == AMPS_OK) {
         writer->refuse = why;
         writer->finish_by = amps_clock_in_ms(AMPS_CLOSE_FLUSH_MS);
+        amps_send_buffer_end_batch(&writer->buffer);
         wake_thread(writer);
         amps_cond_broadcast(&writer->changed);
     }
@@ -278,7 +348,11 @@ static amps_status reserve(amps_writer *writer, size_t size, char **at)
     if (AMPS_UNLIKELY(writer->around > 0)) {
         return size > writer->buffer.size_max ? AMPS_TOO_LARGE : AMPS_AGAIN;
     }
-    return amps_send_buffer_reserve(&writer->buffer, size, at);
+    amps_status status = amps_send_buffer_reserve(&writer->buffer, size, at);
+    if (AMPS_UNLIKELY(status == AMPS_AGAIN)) {
+        end_batch(writer);
+    }
+    return status;
 }
 
 amps_status amps_writer_try_begin(amps_writer *writer, size_t size, char **at)
@@ -338,10 +412,27 @@ amps_status amps_writer_begin(amps_writer *writer, unsigned *connection, size_t 
     return status;
 }
 
+/* False: it was gathered, and nothing has to be sent for it. */
+static bool commit_to_batch(amps_writer *writer, size_t size)
+{
+    if (amps_send_buffer_commit_publish(&writer->buffer, size)) {
+        amps_send_buffer_batch_begins(&writer->buffer, amps_clock_now());
+        if (writer->buffer.gathered_until < writer->wakes_at) {
+            amps_cond_signal(&writer->wake); /* to sleep on, but not as long */
+        }
+    }
+    return amps_send_buffer_has_due(&writer->buffer);
+}
+
 bool amps_writer_commit(amps_writer *writer, size_t size, bool urgent)
 {
     bool due = false;
-    amps_send_buffer_commit(&writer->buffer, size);
+    if (AMPS_LIKELY(writer->buffer.batch_size == 0) || urgent) {
+        amps_send_buffer_commit(&writer->buffer, size);
+    } else if (!commit_to_batch(writer, size)) {
+        amps_mutex_unlock(&writer->lock);
+        return false;
+    }
     if (writer->awake) {
         if (writer->napping && (urgent || writer->buffer.back.size > AMPS_WRITER_HURRY_SIZE)) {
             amps_cond_signal(&writer->wake);
@@ -363,12 +454,14 @@ bool amps_writer_commit(amps_writer *writer, size_t size, bool urgent)
 
 void amps_writer_send_due(amps_writer *writer)
 {
-    size_t sent = 0;
-    int    error = 0;
+    size_t     sent = 0;
+    int        error = 0;
+    amps_slice unseen;
     amps_mutex_lock(&writer->lock);
     AMPS_ASSERT(writer->sending);
-    amps_slice bytes = amps_send_buffer_take(&writer->buffer);
+    amps_slice bytes = take_bytes(writer, &unseen);
     amps_mutex_unlock(&writer->lock);
+    show(writer, unseen);
     amps_status status = amps_socket_send(writer->fd, bytes, nothing, &sent, &error);
     uint64_t    ended = amps_clock_now();
     amps_mutex_lock(&writer->lock);
@@ -377,7 +470,7 @@ void amps_writer_send_due(amps_writer *writer)
     amps_send_buffer_went_at_once(&writer->buffer, writer->send_began, ended);
     if (status == AMPS_DISCONNECTED) {
         mark_broken(writer, status, error);
-    } else if (!amps_send_buffer_is_empty(&writer->buffer) || writer->awake ||
+    } else if (amps_send_buffer_has_due(&writer->buffer) || writer->awake ||
                writer->refuse != AMPS_OK) {
         wake_thread(writer); /* it may have looked meanwhile and left the sending to us */
     }
@@ -393,6 +486,7 @@ static amps_status acquire_sending(amps_writer *writer, amps_around *progress, u
     if (!progress->queued && is_same_connection(writer, &progress->connection)) {
         progress->queued = true;
         writer->around++;
+        end_batch(writer);
     }
     while (is_same_connection(writer, &progress->connection) && writer->refuse == AMPS_OK) {
         if (!writer->sending && amps_send_buffer_is_empty(&writer->buffer)) {
@@ -438,12 +532,25 @@ static amps_slice after(amps_slice bytes, size_t skip)
     return (amps_slice){bytes.at + skip, bytes.size - skip};
 }
 
+/* What of a frame that goes around the buffer was neither shown nor sent. */
+static void show_around(amps_writer *writer, amps_slice header, amps_slice body,
+                        amps_around *progress)
+{
+    size_t from = progress->shown > progress->sent ? progress->shown : progress->sent;
+    progress->shown = header.size + body.size;
+    show(writer, after(header, from));
+    show(writer, after(body, from > header.size ? from - header.size : 0));
+}
+
 /* Without the lock: only the owner of the right to send is here. */
 static amps_status pour(amps_writer *writer, amps_slice header, amps_slice body,
                         amps_around *progress, uint64_t deadline, int *error)
 {
     size_t total = header.size + body.size;
     while (progress->sent < total) {
+        if (is_watched(writer)) {
+            show_around(writer, header, body, progress);
+        }
         size_t      sent = 0;
         size_t      in_body = progress->sent > header.size ? progress->sent - header.size : 0;
         amps_status status = amps_socket_send(writer->fd, after(header, progress->sent),
@@ -502,11 +609,23 @@ amps_status amps_writer_give_up(amps_writer *writer, amps_slice header, amps_sli
                                            after(body, in_body), is_publish);
         if (status != AMPS_OK) { /* half a frame can be followed by nothing */
             mark_broken(writer, status, 0);
+        } else if (progress->shown > 0) {
+            amps_send_buffer_show(&writer->buffer); /* it was, by its owner */
         }
     }
     leave(writer, progress);
     amps_mutex_unlock(&writer->lock);
     return status;
+}
+
+/* ---- Batches -------------------------------------------------------------------------------- */
+
+void amps_writer_set_batching(amps_writer *writer, size_t size, uint64_t timeout)
+{
+    amps_mutex_lock(&writer->lock);
+    end_batch(writer);
+    amps_send_buffer_set_batching(&writer->buffer, size, timeout);
+    amps_mutex_unlock(&writer->lock);
 }
 
 /* ---- Heartbeat ------------------------------------------------------------------------------ */

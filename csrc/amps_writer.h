@@ -39,12 +39,17 @@ typedef struct amps_writer {
     unsigned         waiting; /* how many wait for `changed` */
     uint64_t         send_began;
     uint64_t         finish_by;
+    uint64_t         wakes_at; /* the thread, if nobody wakes it */
 
     uint64_t         beat_interval; /* ns; 0: no heartbeat */
     uint64_t         beat_timeout;
     uint64_t         next_beat;
     _Atomic uint64_t last_received; /* kept by the reader */
     _Atomic bool     reader_waits;  /* it is in a receive, not in a handler */
+
+    _Atomic bool watched; /* the bytes are shown before they leave, without the lock */
+    void (*show)(void *context, amps_slice bytes);
+    void *show_context;
 } amps_writer;
 
 void amps_writer_init(amps_writer *writer, size_t size_max); /* closed; AMPS_DISCONNECTED */
@@ -65,7 +70,8 @@ amps_status amps_writer_begin(amps_writer *writer, unsigned *connection, size_t 
                               uint64_t deadline, char **at);
 
 /* Counts the frame in and lets the lock go. True: this thread has to send it now, by
- * amps_writer_send_due; nobody else can until it does. `urgent`: somebody waits for the answer. */
+ * amps_writer_send_due; nobody else can until it does. `urgent`: somebody waits for the answer;
+ * what is not may be gathered in a batch. */
 bool amps_writer_commit(amps_writer *writer, size_t size, bool urgent);
 void amps_writer_send_due(amps_writer *writer);
 
@@ -75,6 +81,13 @@ amps_status amps_writer_send_around(amps_writer *writer, amps_slice header, amps
                                     amps_around *progress, uint64_t deadline);
 amps_status amps_writer_give_up(amps_writer *writer, amps_slice header, amps_slice body,
                                 bool is_publish, amps_around *progress);
+
+/* Is this thread inside `show`? Then it holds the right to send, and must not wait for it. */
+bool amps_writer_is_showing(const amps_writer *writer);
+
+/* Publishes are gathered up to so many bytes and ns (amps_send_buffer_set_batching); a size of 0
+ * ends it. It stays for the connections to come. */
+void amps_writer_set_batching(amps_writer *writer, size_t size, uint64_t timeout);
 
 /* Interval and timeout in ns, from now on; 0 ends it. */
 void amps_writer_set_heartbeat(amps_writer *writer, uint64_t interval, uint64_t timeout);

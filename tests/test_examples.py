@@ -15,6 +15,16 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SAID = {
     "first_program": """received on topic 'messages': { "hi" : "Hello, world!"}""",
     "handlers": "total quantity: 6",
+    "publish": "refused: invalid topic\nthe server received 1001 publishes",
+    "filter": 'matched: {"id": 3, "symbol": "IBM", "px": 120.25}\nrefused: subscribe refused',
+    "sow": "records in all: 2\nrecords deleted: 1",
+    "sow_and_subscribe": "left the result, reason: match",
+    "delta": """change: {"symbol":"IBM","bid":91.3}
+merged: {"symbol":"IBM","bid":91.3,"ask":91.4,"venue":"XNYS"}""",
+    "regex_topics": "heard of: orders/EMEA and orders/APAC\nheard of: fx.eur",
+    "replace_filter": 'received: {"px": 60}',
+    "conflated": "conflated by itself: the last of 1000 quotes came among the first",
+    "formats": "nvfix: MSFT 300\ncomposite: 2 parts",
 }
 
 

@@ -21,12 +21,13 @@ STEPS = (
     ("command", "memory", "status"),
     ("buffer", "ending", "key", "text", "thread"),
     ("frame", "header", "send_buffer", "socket"),
-    ("c_handler", "message", "record", "stream", "writer"),
+    ("c_handler", "conflation", "message", "record", "waits", "writer"),
+    ("stream",),
     ("routes",),
     ("reader",),
     ("client",),
 )
-PURE_ROOMS = "buffer|command|ending|frame|header|key|message|record|send_buffer|text"
+PURE_ROOMS = "buffer|command|conflation|ending|frame|header|key|message|record|send_buffer|text"
 
 # What must not be written where: (rule, files, words, files that may).
 FORBIDDEN = [

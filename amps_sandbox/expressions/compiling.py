@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any, Callable, NamedTuple
 
 from . import comparing, tree
 from .catalogue import AGGREGATE, ARRAYS, FUNCTIONS, LAZY, MESSAGE, PATTERN, Function
 from .errors import BadPattern, bad
+from .limits import EVALUATION_SECONDS_MAX, FOLDED_BYTES_MAX, LONG_BYTES_LEAST
 from .patterns import Pattern, Watch, compile_pattern, literal_pattern
 from .scope import Scope
 from .values import calculate, first, fit, is_nan, number_of, truth
@@ -28,11 +30,11 @@ class Part(NamedTuple):
 class Compiler:
     """Compiles the trees of one filter or projection and notes what they ask for."""
 
-    def __init__(self, *, with_aggregates: bool = False):
+    def __init__(self, *, with_aggregates: bool = False, is_long: bool = False):
         self.paths: set[str] = set()
         self.qualifiers: set[tuple[str | None, str]] = set()
         self.is_deterministic = True
-        self.has_patterns = False
+        self.needs_watch = self._is_long = is_long
         self.aggregates: list[tuple[Any, Run]] = []  # (makes what gathers, what it is given)
         self._with_aggregates = self._may_aggregate = with_aggregates
 
@@ -49,10 +51,14 @@ class Compiler:
 
     def _part(self, node: Any) -> Part:
         part: Part = _KINDS[type(node)](self, node)
-        if not part.is_constant or isinstance(node, tree.Literal):
-            return part
-        value = part.run(_EMPTY)
-        return Part(lambda scope: value, part.is_truth, True)
+        if part.is_constant and not isinstance(node, tree.Literal):
+            value = part.run(_EMPTY)
+            if not isinstance(value, str) or len(value) <= FOLDED_BYTES_MAX:
+                return Part(lambda scope: value, part.is_truth, True)
+            part = part._replace(is_constant=False)
+        if self._is_long and isinstance(node, _COSTLY):
+            return part._replace(run=_in_time(part.run))
+        return part
 
     def _parts(self, nodes: Any) -> tuple[tuple[Run, ...], bool]:
         """The compiled nodes, and whether all are constant."""
@@ -224,7 +230,7 @@ class Compiler:
         return Part(run)
 
     def _pattern(self, text: str, position: int, *, is_raw: bool = False) -> Pattern:
-        self.has_patterns = True
+        self.needs_watch = True
         try:
             return literal_pattern(text) if is_raw else compile_pattern(text)
         except BadPattern as error:
@@ -268,11 +274,39 @@ _KINDS: dict[type, Callable[[Any, Any], Part]] = {
 }
 
 
+# What may look at many elements or bytes; all else takes no time of its own.
+_COSTLY = (tree.Call, tree.Compare, tree.In, tree.Between, tree.Like, tree.Affix)
+
+
+def _in_time(run: Run) -> Run:
+    """The function, or NULL when the time of this evaluation is used up."""
+
+    def in_time(scope: Scope) -> Any:
+        watch = scope.watch
+        if watch is not None and time.perf_counter() > watch.deadline:
+            watch.say(f"the rest of an expression is NULL: it took {EVALUATION_SECONDS_MAX} s")
+            return None
+        return run(scope)
+
+    return in_time
+
+
+def is_long(text: str) -> bool:
+    return len(text) >= LONG_BYTES_LEAST
+
+
+def watch_for(scope: Scope) -> Watch:
+    """A watch with all the time that one evaluation may take."""
+    watch = Watch(scope.tell)
+    watch.deadline = time.perf_counter() + EVALUATION_SECONDS_MAX
+    return watch
+
+
 def watched(run: Run) -> Run:
-    """The function with a fresh time limit for its patterns at each call."""
+    """The function with a fresh watch at each call."""
 
     def with_watch(scope: Scope) -> Any:
-        scope.watch = Watch(scope.tell)
+        scope.watch = watch_for(scope)
         return run(scope)
 
     return with_watch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from .errors import bad
+from .errors import BadExpression, bad
 from .limits import EXPRESSION_BYTES_MAX
 
 NUMBER, STRING, RAW, IDENTIFIER, WORD, SYMBOL, END = (
@@ -61,7 +61,7 @@ def tokens(text: str) -> list[Token]:
     ['/px', '*', '2', '>=', '-', '10', '']
     """
     if len(text) > EXPRESSION_BYTES_MAX:
-        raise bad(f"more than {EXPRESSION_BYTES_MAX} bytes, cut", EXPRESSION_BYTES_MAX)
+        raise BadExpression(f"more than {EXPRESSION_BYTES_MAX} bytes")
     found = []
     position = _BLANKS.match(text).end()
     while position < len(text):

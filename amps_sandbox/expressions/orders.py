@@ -7,8 +7,7 @@ from functools import lru_cache
 from typing import Any, Callable
 
 from .compiling import Compiler
-from .errors import bad
-from .limits import EXPRESSION_BYTES_MAX, FILTERS_CACHED_MAX
+from .limits import CACHED_BYTES_MAX, FILTERS_CACHED_MAX
 from .parser import Parser
 from .scope import Scope
 from .values import rank
@@ -66,9 +65,7 @@ class Order:
 
 def parse_order(text: str) -> Order:
     """The order that `path [ASC|DESC], ...` says. Raises BadExpression, also for an empty one."""
-    if len(text) > EXPRESSION_BYTES_MAX:
-        raise bad(f"more than {EXPRESSION_BYTES_MAX} bytes, cut", EXPRESSION_BYTES_MAX)
-    return _kept_order(text)
+    return _kept_order(text) if len(text) <= CACHED_BYTES_MAX else Order(text)
 
 
 _kept_order = lru_cache(maxsize=FILTERS_CACHED_MAX)(Order)

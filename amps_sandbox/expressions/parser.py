@@ -216,7 +216,7 @@ class Parser:
         if not least <= len(arguments) <= most:
             takes = str(least) if least == most else f"{least} to {most}"
             takes = f"{least} or more" if most >= LIST_ITEMS_MAX else takes
-            raise bad(f"{name} takes {takes} arguments, not {len(arguments)},", position)
+            raise bad(f"{name} takes {takes} argument(s), not {len(arguments)},", position)
         return Call(name, tuple(arguments), position)
 
     def _argument(self, name: str, index: int) -> Any:

@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from .errors import BadPattern
-from .limits import SEARCH_STEPS_MAX, SUBJECT_BYTES_LEAST, TEXT_BYTES_MAX
+from .limits import TEXT_BYTES_MAX
 
 try:
     from re import _parser
@@ -30,6 +30,12 @@ class Cost(NamedTuple):
         log = high + math.log1p(math.exp(low - high))
         return Cost(log, max(self.degree, other.degree), True)
 
+    def subject_bytes_max(self, steps_max: int) -> int:
+        """The longest text that a search takes no more than so many steps in."""
+        left = math.log(steps_max) - self.log
+        log = left / self.degree if self.degree else math.copysign(math.inf, left)
+        return TEXT_BYTES_MAX if log > math.log(TEXT_BYTES_MAX) else int(math.exp(log) + 1e-9)
+
 
 ONE = Cost(0.0, 0, False)
 LENGTH = Cost(0.0, 1, True)
@@ -37,24 +43,15 @@ QUICK_LENGTH = Cost(-math.log(4), 1, True)  # `.*` and its like take a sixth of 
 _ONE_CHARACTER = ("LITERAL", "NOT_LITERAL", "ANY", "IN")
 
 
-def safe_subject_bytes(text: str) -> int:
-    """The longest text that a pattern, which must compile, is safe on. Raises BadPattern.
+def pattern_cost(text: str) -> Cost:
+    """The worst search with a pattern, which must compile. Raises BadPattern for one without end.
 
-    >>> safe_subject_bytes("^a.*z$") > 1_000_000, safe_subject_bytes("a.*b.*c")
-    (True, 430)
+    >>> [pattern_cost(text).subject_bytes_max(5_000_000) for text in ("a.*b.*c", "^a.*z$")]
+    [430, 16777216]
     """
     tree = _parser.parse(text)
     cost = _sequence(tree, text)
-    if not _is_anchored(tree):
-        cost = cost.times(LENGTH)  # a search starts at every place
-    left = math.log(SEARCH_STEPS_MAX) - cost.log
-    log = left / cost.degree if cost.degree else math.copysign(math.inf, left)
-    most = TEXT_BYTES_MAX if log > math.log(TEXT_BYTES_MAX) else int(math.exp(log) + 1e-9)
-    if most < SUBJECT_BYTES_LEAST:
-        raise BadPattern(
-            f"pattern {text[:80]!r}: too many ways to match, safe up to {most} bytes of text only"
-        )
-    return most
+    return cost if _is_anchored(tree) else cost.times(LENGTH)  # a search starts at every place
 
 
 def _is_anchored(tree: Any) -> bool:

@@ -24,9 +24,10 @@ _ITEM = re.compile(
     r"|(?P<repeat>[*+?])"
     r"|(?P<brace>\{)"
     r"|(?P<atom>.)",
-    re.DOTALL,
+    re.DOTALL | re.ASCII,
 )
-_VERBOSE_ITEM = re.compile(rf"(?P<blank>\s+|#[^\n]*)|{_ITEM.pattern}", re.DOTALL)
+_VERBOSE_ITEM = re.compile(rf"(?P<blank>\s+|#[^\n]*)|{_ITEM.pattern}", re.DOTALL | re.ASCII)
+_IN_SET = re.compile(r"\[:(\^?\w+):\]|\\.|\[|--|&&|~~|\|\|", re.DOTALL | re.ASCII)
 _POSIX = {
     **{"alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z"},
     **{"space": r"\t-\r ", "blank": r"\t ", "punct": r"!-/:-@\[-`{-~", "xdigit": "0-9A-Fa-f"},
@@ -49,6 +50,8 @@ def portable(text: str) -> str:
         kind, piece = str(found.lastgroup), found.group()
         if kind == "other":
             raise BadPattern(f"pattern {text[:80]!r}: {piece[:20]} is not supported there")
+        if piece == "[":
+            raise BadPattern(f"pattern {text[:80]!r}: a set that never ends")
         sizes.take(kind, piece)
         parts.append(_translated(kind, piece, text))
     sizes.end()
@@ -63,12 +66,14 @@ def _translated(kind: str, piece: str, text: str) -> str:
     if kind != "set":
         return piece
 
-    def posix(found: re.Match[str]) -> str:
+    def plain(found: re.Match[str]) -> str:
+        if not found[1]:  # libraries warn of what they might one day take for a set operation
+            return found[0] if found[0][0] == "\\" else found[0][:-1] + "\\" + found[0][-1]
         if found[1] not in _POSIX:
             raise BadPattern(f"pattern {text[:80]!r}: {found[0]} is not supported")
         return _POSIX[found[1]]
 
-    return piece[0] + re.sub(r"\[:(\^?\w+):\]", posix, piece[1:])
+    return piece[0] + _IN_SET.sub(plain, piece[1:])
 
 
 class _Sizes:

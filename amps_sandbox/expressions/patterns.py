@@ -1,15 +1,16 @@
 """Searches texts with regular expressions of strangers, and never for long.
 
-With the `regex` library from PyPI a search has a time limit. Without it the worst search is worked
-out beforehand (see pattern_cost.py): a pattern that could backtrack without end is refused, and
-texts over the length that a pattern is safe on do not match.
+The worst search is worked out beforehand (see pattern_cost.py). In a text so short that even that
+is quick, the standard library searches. In a longer one, the `regex` library from PyPI does, with a
+time limit. Without it the standard library goes on up to a longer length, texts over that do not
+match, and patterns that could backtrack without end are refused.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import time
-import warnings
 from functools import lru_cache
 from typing import Any, Callable, Optional
 
@@ -18,9 +19,12 @@ from .limits import (
     PATTERN_BYTES_MAX,
     PATTERN_SECONDS_MAX,
     PATTERNS_CACHED_MAX,
+    QUICK_STEPS_MAX,
+    SEARCH_STEPS_MAX,
+    SUBJECT_BYTES_LEAST,
     TEXT_BYTES_MAX,
 )
-from .pattern_cost import safe_subject_bytes
+from .pattern_cost import Cost, pattern_cost
 from .pattern_text import portable
 
 try:
@@ -35,17 +39,25 @@ _REFERENCE = re.compile(r"\\([0-9])")
 
 
 class Watch:
-    """How long searches may still take, and who is told when one was given up."""
+    """How long searches may still take, and who is told the first time one was given up.
 
-    __slots__ = ("seconds", "tell")
+    At `deadline`, by time.perf_counter, the rest of a long expression is given up, too.
+    """
+
+    __slots__ = ("seconds", "tell", "deadline")
 
     def __init__(self, tell: Tell = None, seconds: float = PATTERN_SECONDS_MAX):
         self.seconds = seconds
         self.tell = tell
+        self.deadline = math.inf
 
     def give_up(self, pattern: str, why: str) -> None:
-        if self.tell is not None:
-            self.tell(f"pattern {pattern[:80]!r} counts as no match: {why}")
+        self.say(f"pattern {pattern[:80]!r} counts as no match: {why}")
+
+    def say(self, line: str) -> None:
+        tell, self.tell = self.tell, None
+        if tell is not None:
+            tell(line)
 
 
 class Pattern:
@@ -93,11 +105,13 @@ class _Literal(Pattern):
 
 
 class _Compiled(Pattern):
-    """A compiled pattern; how its searches are bounded is the subclass's."""
+    """A compiled pattern; how its longer searches are bounded is the subclass's."""
 
-    def __init__(self, text: str, compiled: Any):
+    def __init__(self, text: str, compiled: Any, cost: Cost | None):
         self.text = text
         self._compiled = compiled
+        self._quick_bytes_max = -1 if cost is None else cost.subject_bytes_max(QUICK_STEPS_MAX)
+        self._quick_search = compiled.search if cost is None else re.compile(text, re.ASCII).search
 
     def _matches(self, subject: str, watch: Watch, *, find_all: bool) -> Any:
         """The first match or None, or an iterator of all. Raises TimeoutError."""
@@ -106,10 +120,11 @@ class _Compiled(Pattern):
     def _attempt(
         self, subject: str, watch: Watch, find_all: bool, use: Callable[[Any], Any]
     ) -> Any:
+        if watch.seconds <= 0:
+            watch.give_up(self.text, "the time of this evaluation is used up")
+            return None
         started = time.perf_counter()
         try:
-            if watch.seconds <= 0:
-                raise TimeoutError("the time of this evaluation is used up")
             return use(self._matches(subject, watch, find_all=find_all))
         except TimeoutError as error:
             watch.give_up(self.text, str(error))
@@ -118,6 +133,8 @@ class _Compiled(Pattern):
             watch.seconds -= time.perf_counter() - started
 
     def search(self, subject: str, watch: Watch | None = None) -> bool:
+        if len(subject) <= self._quick_bytes_max:
+            return self._quick_search(subject) is not None
         found = self._attempt(subject, watch or Watch(), False, lambda match: match is not None)
         return bool(found)
 
@@ -126,8 +143,10 @@ class _Compiled(Pattern):
         return None if match is None else match.group()
 
     def sub(self, subject: str, new: str, watch: Watch | None = None) -> str | None:
+        watch = watch or Watch()
+        deadline = time.perf_counter() + watch.seconds
         return self._attempt(
-            subject, watch or Watch(), True, lambda matches: _replace(subject, matches, new)
+            subject, watch, True, lambda matches: _replace(subject, matches, new, deadline)
         )
 
 
@@ -142,9 +161,14 @@ class _Timed(_Compiled):
 class _Measured(_Compiled):
     """A pattern of the standard library, for subjects up to a length it is safe on."""
 
-    def __init__(self, text: str, compiled: Any, subject_bytes_max: int):
-        super().__init__(text, compiled)
-        self._subject_bytes_max = subject_bytes_max
+    def __init__(self, text: str, compiled: Any, cost: Cost):
+        super().__init__(text, compiled, cost)
+        self._subject_bytes_max = cost.subject_bytes_max(SEARCH_STEPS_MAX)
+        if self._subject_bytes_max < SUBJECT_BYTES_LEAST:
+            raise BadPattern(
+                f"pattern {text[:80]!r}: too many ways to match, "
+                f"safe up to {self._subject_bytes_max} bytes of text only"
+            )
 
     def _matches(self, subject: str, watch: Watch, *, find_all: bool) -> Any:
         if len(subject) > self._subject_bytes_max:
@@ -154,8 +178,8 @@ class _Measured(_Compiled):
         return (self._compiled.finditer if find_all else self._compiled.search)(subject)
 
 
-def _replace(subject: str, matches: Any, new: str) -> str | None:
-    parts = []
+def _replace(subject: str, matches: Any, new: str, deadline: float) -> str | None:
+    parts: list[str] = []
     size = end = 0
     for match in matches:
         replacement = _REFERENCE.sub(lambda each, match=match: _group(match, int(each[1])), new)
@@ -164,6 +188,8 @@ def _replace(subject: str, matches: Any, new: str) -> str | None:
         end = match.end()
         if size > TEXT_BYTES_MAX:
             return None
+        if time.perf_counter() > deadline:
+            raise TimeoutError("too many matches for its time")
     return "".join([*parts, subject[end:]])
 
 
@@ -194,16 +220,22 @@ def _compile(text: str, library: Any) -> Pattern:
     if not _SPECIAL.search(text):
         return _Literal(text)
     text = portable(text)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # "possible nested set": it means what PCRE means
-        try:
-            if library is not None:
-                return _Timed(text, library.compile(text, library.ASCII | library.VERSION0))
-            compiled = re.compile(text, re.ASCII)
-        except (ValueError, OverflowError, RecursionError, re.error) as error:
-            raise BadPattern(f"pattern {text[:80]!r}: {error}") from error
-        except Exception as error:
-            if library is None or not isinstance(error, library.error):
-                raise
-            raise BadPattern(f"pattern {text[:80]!r}: {error}") from error
-        return _Measured(text, compiled, safe_subject_bytes(text))
+    errors = re.error if library is None else library.error
+    try:
+        if library is None:
+            return _Measured(text, re.compile(text, re.ASCII), pattern_cost(text))
+        compiled = library.compile(text, library.ASCII | library.VERSION0)
+        return _Timed(text, compiled, _cost_if_known(text))
+    except BadPattern:
+        raise
+    except (ValueError, OverflowError, RecursionError, errors) as error:
+        raise BadPattern(f"pattern {text[:80]!r}: {error}") from error
+
+
+def _cost_if_known(text: str) -> Cost | None:
+    """None if there is no end to it, or if only the `regex` library knows such patterns."""
+    try:
+        re.compile(text, re.ASCII)
+        return pattern_cost(text)
+    except (ValueError, OverflowError, RecursionError, re.error):
+        return None

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from .compiling import Compiler, Run
+from .compiling import Compiler, Run, is_long, watch_for
 from .errors import BadExpression, bad
 from .parser import Parser
-from .patterns import Watch
 from .scope import Scope
 from .tree import Field
 from .values import NAN, first
+
+Inputs = tuple[Any, ...]
+Totals = list[Any]  # one object for each aggregate
 
 
 class _Column(NamedTuple):
@@ -37,12 +39,12 @@ class Projection:
         if len(set(self.grouping)) < len(self.grouping):
             raise BadExpression("grouping has a path twice")
         self._groups = tuple([compiler.value(node) for _, node in groups])
-        compiler = Compiler(with_aggregates=True)
+        compiler = Compiler(with_aggregates=True, is_long=is_long(projection))
         fields = Parser(projection).fields()
         _refuse_clashes(fields)
         self._columns = [self._column(field, compiler) for field in fields]
         self._aggregates = tuple(compiler.aggregates)
-        self._has_patterns = compiler.has_patterns
+        self._needs_watch = compiler.needs_watch
         self.is_deterministic = compiler.is_deterministic
         self.paths = frozenset(compiler.paths) | frozenset(self.grouping)
         self.qualifiers = frozenset(compiler.qualifiers)
@@ -68,17 +70,43 @@ class Projection:
         the group's former output and belongs here when the group lost a record: what is neither
         aggregated nor grouped then stays as it was. Otherwise it is the newest record's.
         """
-        gathered = [(make(), run) for make, run in self._aggregates]
-        newest = None
+        totals, newest = self.totals(), None
         for newest in scopes:
-            if self._has_patterns:
-                newest.watch = Watch(newest.tell)
-            for aggregate, run in gathered:
-                value = first(run(newest))
-                if value is not None:
-                    aggregate.add(value)
+            self.add(totals, self.inputs(newest))
+        return self.result(totals, newest, before)
+
+    # The same in steps, for groups that grow and are projected again and again
+
+    def totals(self) -> Totals:
+        """What no record at all adds up to."""
+        return [make() for make, _ in self._aggregates]
+
+    def inputs(self, scope: Scope) -> Inputs:
+        """What one record adds to each aggregate; None is nothing."""
+        if self._needs_watch:
+            scope.watch = watch_for(scope)
+        return tuple([first(run(scope)) for _, run in self._aggregates])
+
+    @staticmethod
+    def add(totals: Totals, inputs: Inputs) -> None:
+        for aggregate, value in zip(totals, inputs):
+            if value is not None:
+                aggregate.add(value)
+
+    @staticmethod
+    def remove(totals: Totals, inputs: Inputs) -> bool:
+        """Takes back what was added; False if all others have to be added to new totals."""
+        gone = zip(totals, inputs)
+        return all([aggregate.remove(value) for aggregate, value in gone if value is not None])
+
+    def result(
+        self, totals: Totals, newest: Scope | None, before: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """What `project` gives of the records whose inputs were added, the newest one last."""
         scope = newest or Scope()
-        scope.aggregates = [aggregate.result() for aggregate, _ in gathered]
+        if self._needs_watch:
+            scope.watch = watch_for(scope)
+        scope.aggregates = [aggregate.result() for aggregate in totals]
         return {
             path: before.get(path) if stays and before is not None else _output(run(scope))
             for path, run, stays in self._columns

@@ -26,6 +26,7 @@ struct witness {
     amps_failure failure;                                              /* the last one */
     void (*on_delivery)(witness *seen, const amps_delivery *delivery); /* on the receive thread */
     void (*on_lost)(witness *seen);
+    void (*on_bytes)(witness *seen, amps_slice bytes, bool outgoing); /* wanted by the test */
     void (*on_disconnected)(witness *seen);
 };
 
@@ -132,6 +133,18 @@ static inline void witness_ends(void *context, void **thread)
     witness_count(seen, &seen->ended);
 }
 
+static inline void witness_filter(void *context, void **thread, amps_slice bytes, bool outgoing)
+{
+    witness *seen = context;
+    CHECK(outgoing == (thread == NULL));
+    CHECK(outgoing || *thread == seen);
+    CHECK(bytes.size > 0);
+    CHECK(amps_client_in_handler(seen->client));
+    if (seen->on_bytes != NULL) {
+        seen->on_bytes(seen, bytes, outgoing);
+    }
+}
+
 static inline void witness_released(void *context)
 {
     witness *seen = context;
@@ -139,7 +152,8 @@ static inline void witness_released(void *context)
 }
 
 static const amps_events witness_events = {witness_begins,       witness_deliver, witness_lost,
-                                           witness_disconnected, witness_ends,    witness_released};
+                                           witness_disconnected, witness_ends,    witness_filter,
+                                           witness_released};
 
 /* ---- Waiting for it ---------------------------------------------------------------------------
  */

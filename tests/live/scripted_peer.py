@@ -154,12 +154,14 @@ class ScriptedPeer:
 
     def stop(self):
         self._stopping = True
-        self.reads.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         if self._connection is not None:
             self.hang_up()
-        self._thread.join(PATIENCE_S)
+        deadline = time.monotonic() + PATIENCE_S
+        while self._thread.is_alive() and time.monotonic() < deadline:
+            self.reads.set()  # again: the thread may just be about to stop reading
+            self._thread.join(0.05)
         self._listener.close()
         assert not self._thread.is_alive(), "the peer's thread does not end"
 

@@ -86,6 +86,22 @@ EXITS = {
         client.publish("t", "x")
         assert began.wait(5)
         """,
+    "a transport filter and publishes on their way": """
+        client, seen = logged_on(), []
+        client.set_transport_filter(lambda data, incoming: seen.append(len(data)))
+        client.set_publish_batching(100_000, 3_600_000)
+        for number in range(20_000):
+            client.publish("t", str(number))
+        """,
+    "a transport filter that never returns": """
+        client, began = logged_on(), threading.Event()
+        def stuck(data, incoming):
+            began.set()
+            threading.Event().wait()
+        client.set_transport_filter(stuck)
+        threading.Thread(target=client.publish, args=("t", "x"), daemon=True).start()
+        assert began.wait(5)
+        """,
     "messages pouring in": """
         client, other = logged_on(), logged_on("other")
         got = queue.Queue()

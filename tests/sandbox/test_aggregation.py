@@ -5,6 +5,7 @@ import json
 import pytest
 
 from amps_sandbox import BadConfig, Conflated, Sandbox, Topic, View
+from amps_sandbox.expressions.projections import Projection
 
 from .driver import records_of
 
@@ -178,6 +179,23 @@ def test_the_order_of_effects_is_subscribers_views_and_conflated_topics(connect)
         messages = [driver.read() for _ in range(4)]
         assert [m["t"] for m in messages] == ["orders", "totals", "of totals", "copy"]
         assert [m.header.get("x") for m in messages] == ["corr", None, None, "corr"]
+
+
+def test_a_view_that_nobody_follows_is_made_when_it_is_read(orders, connect, monkeypatch):
+    made = []
+    result = Projection.result
+    monkeypatch.setattr(Projection, "result", lambda *args: made.append(1) or result(*args))
+    driver = connect(orders, "a")
+    publish(driver, *((number, "A", 1) for number in range(50)), (50, "B", 1), (50, "A", 1))
+    assert made == []
+    (record,) = orders.sow("totals")
+    assert json.loads(record.body) == {"sym": "A", "sum": 51, "n": 51} and made == [1]
+    publish(driver, (51, "B", 1))
+    driver.subscribe("totals", "1")
+    assert live(publish(driver, (52, "A", 1))) == [("p", {"sym": "A", "sum": 52, "n": 52})]
+    driver.ask({"c": "unsubscribe", "cid": "9", "sub_id": "1"})
+    publish(driver, (53, "A", 1))
+    assert len(made) == 3
 
 
 @pytest.mark.parametrize("verb", ["p", "delta_publish", "sow_delete"])

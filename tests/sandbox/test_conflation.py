@@ -106,6 +106,15 @@ def test_case_81_messages_without_records_are_conflated_by_a_key_of_their_own(or
     assert bodies == [body(1, 2), body(1, 3, r=1), body(2, 4)]
 
 
+def test_case_81_departures_are_never_told_of_what_has_no_records(orders, connect):
+    driver = connect(orders, "a")
+    start(driver, topic="elsewhere", options="conflation=1s,conflation_key=[/t],oof")
+    same = [b'{"t":["a",1]}', b'{"t":["a",1],"v":2}', b'{"t":1}', b'{"t":1.0}', b'{"v":1}']
+    publish(driver, *same, topic="elsewhere")
+    bodies = [message.body for message in after(orders, driver, 1)]
+    assert bodies == [same[1], same[3], same[4]]
+
+
 def test_the_records_of_a_query_are_not_held_back(orders, connect):
     driver = connect(orders, "a")
     publish(driver, body(1, 1))
@@ -232,6 +241,13 @@ def test_a_conflated_topic_catches_up_after_a_stop(copied, connect):
     with copied:
         copied.clock.advance(5)
         assert len(copied.sow("orders-C")) == 1
+
+
+def test_records_that_change_by_themselves_can_be_waited_for():
+    copy = Conflated("copy", "orders", "20ms")
+    with Sandbox(topics=["orders:/id"], conflated=[copy]) as sandbox:
+        sandbox.publish("orders", body(1, 1))
+        sandbox.wait_until(lambda: sandbox.sow("copy"))
 
 
 @pytest.mark.parametrize("verb", ["p", "delta_publish", "sow_delete"])

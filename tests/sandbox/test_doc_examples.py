@@ -2,13 +2,49 @@
 
 import doctest
 import importlib
+import re
+import sys
+from pathlib import Path
 
 import pytest
 
+from amps_sandbox import BadConfig, Sandbox
 
-@pytest.mark.parametrize(
-    "name", ["", ".clock", ".declarations", ".listener", ".options", ".patterns", ".sow", ".wire"]
-)
+EXPRESSIONS = [
+    *("", ".lexer", ".parser", ".values", ".patterns", ".pattern_cost", ".pattern_text"),
+    *(".date_formats", ".orders", ".projections"),
+]
+
+ENGINE = [".clock", ".declarations", ".listener", ".options", ".patterns", ".sow", ".wire"]
+
+
+@pytest.mark.parametrize("name", ["", *ENGINE, *(f".expressions{name}" for name in EXPRESSIONS)])
 def test_examples_in_docstrings_hold(name):
     outcome = doctest.testmod(importlib.import_module("amps_sandbox" + name))
     assert outcome.attempted > 0 and outcome.failed == 0
+
+
+def blocks(name, language):
+    text = (Path(__file__).parents[2] / "docs" / name).read_text()
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_example_of_topics_does_what_it_says():
+    (example,) = blocks("sandbox.md", "python")
+    shown = {}
+    exec(re.sub(r"^    (server\.sow)", r"    shown = \1", example, flags=re.MULTILINE), shown)
+    (record,) = shown["shown"]
+    assert record.body == b'{"id":1,"region":"US","qty":2,"px":10}'
+    assert 'body=b\'{"region":"US","notional":20}\'' in example
+
+
+def test_the_example_of_a_file_is_understood(tmp_path):
+    (example,) = blocks("sandbox.md", "toml")
+    path = tmp_path / "sandbox.toml"
+    path.write_text(example)
+    if sys.version_info < (3, 11):
+        with pytest.raises(BadConfig, match="needs Python 3"):
+            Sandbox(config=path)
+    else:
+        with Sandbox("127.0.0.1:0", config=path) as sandbox:
+            assert sandbox.sow("totals") == sandbox.sow("orders-C") == []

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from amps_sandbox import Accept, Sandbox, Topic, connection
+from amps_sandbox import Accept, Conflated, Sandbox, Topic, View, connection
 
 from .driver import frame
 
@@ -162,7 +162,10 @@ def test_case_16_ten_thousand_mutated_frames_leave_the_server_alive(connect):
 READS = ["sow", "sow_and_subscribe", "subscribe", "delta_subscribe", "sow_and_delta_subscribe"]
 WORDS = {
     "c": [*READS, "sow_delete", "delta_publish", "p", "unsubscribe"],
-    "t": ["orders", "^o", "named", "ad hoc", "(", "", "orders|named", "fixed"],
+    "t": [
+        *("orders", "orders", "^o", "named", "ad hoc", "(", "", "orders|named", "view", "copy"),
+        *(".*", "orders\\"),
+    ],
     "filter": [
         *("/id > 1", "/a/b = 'x' AND /id < 3", "/id IN (1,2)", "/s LIKE '^(a+)+$'", "1=1", "/id ="),
         *(
@@ -181,6 +184,7 @@ WORDS = {
         *("select=[-/,+/a]", "select=[", "top_n=99999999999999999999", "no_sowkey,timestamp"),
         *("conflation=auto", "conflation=1s,conflation_key=[/id]", "conflation=soon"),
         *("projection=[SUM(/id) AS /n],grouping=[/s]", "projection=[,grouping=[", "grouping=[/s]"),
+        *("projection=[/s,ANY(/id) AS /n],grouping=[/s],oof,top_n=1,skip_n=1", "replace,top_n=1"),
         *("oof,conflation=1ms,top_n=1,skip_n=0", "[" * 3000, "'" * 3000),
     ],
     "bs": ["0", "1", "10000", "10001", "-1"],
@@ -204,7 +208,13 @@ BODIES = [
         b"[" * 5000,
         b'{"id":"\xff"}',
     ),
-    *(b'{"a":' * 3000, b'{"id":' + b"9" * 5000 + b"}", b"1=k\x01" * 3, b"\0\x01=\x01\xff"),
+    *(
+        b'{"a":' * 3000,
+        b'{"id":' + b"9" * 5000 + b"}",
+        b"id=1\x01s=x\x01",
+        b"id=2\x01" * 3,
+        b"\0\x01=\x01\xff",
+    ),
 ]
 
 
@@ -215,7 +225,7 @@ def command(rng):
     return frame({**header, "cid": "1", "a": "processed,completed,stats"}, rng.choice(BODIES))
 
 
-@pytest.mark.parametrize("message_type", ["json", "fix", "binary"])
+@pytest.mark.parametrize("message_type", ["json", "nvfix", "binary"])
 def test_case_16_commands_with_senseless_fields_are_answered_and_cost_nobody(connect, message_type):
     lines = []
     rng = random.Random(FUZZ_SEED)
@@ -224,7 +234,13 @@ def test_case_16_commands_with_senseless_fields_are_answered_and_cost_nobody(con
         Topic("orders", keyed, message_type, expiration="1s"),
         Topic("named", message_type=message_type, expiration="enabled"),
     ]
-    with Sandbox(topics=topics, log=lines.append, clock="manual") as sandbox:
+    made = [Conflated("copy", "orders", "1s", message_type)]
+    views = []
+    if message_type != "binary":
+        views = [View("view", "orders", ["/id", "COUNT(/s) AS /n"], ["/id"], message_type)]
+    with Sandbox(
+        topics=topics, views=views, conflated=made, log=lines.append, clock="manual"
+    ) as sandbox:
         driver = connect(sandbox, "fuzz", mt=message_type)
         for _ in range(FUZZ_COMMANDS // 20):
             driver.socket.sendall(b"".join(command(rng) for _ in range(20)))
@@ -252,6 +268,36 @@ def test_case_61_a_slow_reader_is_closed_and_others_are_served(connect):
             count += 1
             assert count < 10_000, "the slow client is still there"
         assert [client.name for client in sandbox.clients()] == ["quick", "p"]
+
+
+def test_who_asks_for_much_and_reads_nothing_waits_and_costs_nobody(connect):
+    with Sandbox(topics=["orders:/id"], client_buffer_bytes=1_000_000) as sandbox:
+        for number in range(50):
+            sandbox.publish("orders", b'{"id":%d,"pad":"%b"}' % (number, b"x" * 100_000))
+        driver, other = connect(sandbox, "a"), connect(sandbox, "b")
+        query = {"c": "sow", "t": "orders", "bs": 50, "a": "completed"}
+        driver.socket.sendall(b"".join(frame({**query, "cid": str(n)}) for n in range(30)))
+        sandbox.wait_until(lambda: sandbox.frames(command="group_end"))
+        for _ in range(3):
+            assert other.everything_before() == []
+        assert len(sandbox.frames(command="group_begin")) < 5
+        for number in range(30):
+            kinds = [driver.read()["c"] for _ in range(3)]
+            assert kinds == ["group_begin", "sow", "group_end"]
+            driver.read_ack(cid=str(number), records_returned=50)
+        assert driver.everything_before() == []
+
+
+def test_results_that_are_read_at_once_choke_nobody(connect, monkeypatch):
+    monkeypatch.setattr(connection, "READ_BYTES", 1 << 20)
+    with Sandbox(topics=["orders:/id"], client_buffer_bytes=1000) as sandbox:
+        for number in range(50):
+            sandbox.publish("orders", b'{"id":%d,"pad":"%b"}' % (number, b"x" * 100))
+        driver = connect(sandbox, "a")
+        query = {"c": "sow", "t": "orders", "a": "completed"}
+        driver.socket.sendall(b"".join(frame({**query, "cid": str(n)}) for n in range(200)))
+        got = [message["cid"] for message in driver.everything_before() if message["c"] == "ack"]
+        assert got == [str(number) for number in range(200)]
 
 
 def test_one_message_larger_than_the_buffer_still_gets_through(connect):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from amps_sandbox import Sandbox, Topic
+from amps_sandbox import Sandbox, Topic, queries
 
 from .driver import records_of
 
@@ -63,7 +63,8 @@ def test_case_28_composite_keys_and_domains():
     one = Topic("one", ["/id", "/region"], key_domain="shared")
     other = Topic("other", "/region,/id", key_domain="shared")
     topics = [one, other, Topic("alone", ["/id", "/region"]), "plain:/id,/region"]
-    with Sandbox(topics=topics) as sandbox:
+    lines = []
+    with Sandbox(topics=topics, log=lines.append) as sandbox:
         for region in ("us", "eu"):
             sandbox.publish("one", json.dumps({"id": 1, "region": region}))
         sandbox.publish("other", '{"region":1,"id":"us"}')
@@ -74,6 +75,7 @@ def test_case_28_composite_keys_and_domains():
         assert sandbox.sow("other")[0].key == keys[0]
         assert sandbox.sow("alone")[0].key not in keys
         assert sandbox.sow("plain")[0].key.isdigit()
+    assert lines == ["topic 'plain': a message without /region in its key"]
 
 
 def test_case_29_a_topic_without_a_key_takes_the_publishers(connect):
@@ -172,6 +174,7 @@ def test_case_32_a_page_in_order(orders, connect, limits):
     [
         ({"skip_n": 1}, "invalid options"),
         ({"opts": "skip_n=1"}, "invalid options"),
+        ({"opts": "top_n=1,skip_n=1"}, "orderby required"),
         ({"opts": "top_n=-1"}, "invalid options"),
         ({"opts": "top_n=" + "9" * 5000}, "invalid options"),
         ({"opts": "top_n=\u0663"}, "invalid options"),
@@ -228,7 +231,7 @@ def test_chosen_keys_may_be_filtered_too(orders, connect):
     fill(driver, 4)
     driver.everything_before()
     keys = [record.key for record in orders.sow("orders")]
-    assert found(driver, sow_keys=f"{keys[3]}, {keys[1]},nonsense,{keys[3]}") == [3, 1]
+    assert found(driver, sow_keys=f"{keys[3]}, {keys[1]},nonsense,{keys[3]}") == [1, 3]
     messages = query(driver, sow_keys=",".join(keys[:3]), filter="/px > 1")
     assert [record["id"] for record in bodies(messages)] == [2]
     assert stats(messages) == {"topic_matches": 3, "matches": 1, "records_returned": 1}
@@ -250,6 +253,17 @@ def test_a_query_is_never_too_slow_for_the_limit_of_a_buffer(connect):
         driver = connect(sandbox, "a")
         assert found(driver, bs=5) == list(range(50))
         assert sandbox.clients()
+
+
+@pytest.mark.parametrize("verb", ["sow", "sow_and_subscribe", "sow_delete"])
+def test_a_query_that_takes_too_long_is_given_up(orders, connect, monkeypatch, verb):
+    driver = connect(orders, "a")
+    fill(driver)
+    driver.everything_before()
+    monkeypatch.setattr(queries, "QUERY_SECONDS_MAX", -1.0)
+    ack = driver.ask({"c": verb, "cid": "1", "t": "orders", "filter": "/id > 1"})
+    assert (ack["status"], ack["reason"]) == ("failure", "timed out")
+    assert orders.subscriptions() == [] and len(orders.sow("orders")) == 25
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,16 @@ def test_options_are_taken_apart_with_brackets_respected():
     }
     assert parse_options("none") == parse_options("") == parse_options(",=,") == {}
     assert parse_options("a=[1,2") == {"a": "[1,2"}
+    assert parse_options("a=[x(']',\"[\"),[json].[t,u]./p],it's,b") == {
+        "a": "[x(']',\"[\"),[json].[t,u]./p]",
+        "it's": "",
+        "b": "",
+    }
+
+
+@pytest.mark.parametrize("text", ["[", "['", "\\'", "['\\'", "],", ",", "a=,"])
+def test_options_are_taken_apart_quickly_whatever_they_are(text):
+    assert len(parse_options(text * 200_000)) <= 1
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,24 @@ def test_the_core_must_be_c11(project):
     assert build(project).returncode != 0, "typeof is GNU's, not C11's"
 
 
+def test_every_package_in_the_sandbox_travels_along(project):
+    names = ["amps_sandbox/__init__.py", "amps_sandbox/one/__init__.py", "amps_sandbox/one/in.py"]
+    names += ["amps_sandbox/one/two/__init__.py", "amps_sandbox/py.typed"]
+    for name in [*names, "amps_sandbox/no_package/x.py"]:
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text("")
+    subprocess.run(
+        [sys.executable, "setup.py", "-q", "build_py", "--build-lib", "out"],
+        cwd=project,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    found = [path for path in (project / "out").rglob("*") if path.suffix != ".pyc"]
+    files = {path.relative_to(project / "out").as_posix() for path in found if path.is_file()}
+    assert files == set(names)
+
+
 if sys.version_info >= (3, 11):  # cibuildwheel knows Python 3.14 only in versions that need 3.11
 
     @pytest.mark.parametrize("platform", ["linux", "macos"])

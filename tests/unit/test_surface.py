@@ -49,7 +49,10 @@ CLIENT = {
     "set_last_chance_message_handler": [HANDLER],
     "set_logon_correlation_data": ["logon_correlation_data"],
     "set_name": ["name"],
+    "set_publish_batching": ["batchSize", "batchTimeoutMillis", "batch_size"]
+    + ["batch_timeout_millis"],
     "set_retry_on_disconnect": ["enabled"],
+    "set_transport_filter": ["transport_filter_callable"],
     "set_thread_created_callback": ["thread_created_callable"],
     "start_timer": [],
     "stop_timer": ["handler"],
@@ -58,6 +61,7 @@ CLIENT = {
 STREAM = {
     "batch": ["count", "timeout"],
     "close": [],
+    "conflate": [],
     "get_depth": [],
     "get_max_depth": [],
     "max_depth": ["maxDepth"],

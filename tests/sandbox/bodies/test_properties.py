@@ -3,8 +3,7 @@
 import contextlib
 import json
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from amps_sandbox.bodies import InvalidBody, Select
 
