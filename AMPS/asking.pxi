@@ -2,7 +2,9 @@
 
 cdef amps_slice NO_BODY = literal("")
 
-cdef tuple _NEVER_REPEATED = ("logon", "heartbeat")  # the disconnect handler does these itself
+# The first two the disconnect handler does itself. A flush asks about what was published on its own
+# connection: an answer on the next one would promise what nobody knows.
+cdef tuple _NEVER_REPEATED = ("logon", "heartbeat", "flush")
 
 
 cdef class Asking(Connection):
@@ -16,7 +18,8 @@ cdef class Asking(Connection):
     def set_retry_on_disconnect(self, enabled):
         """Sets whether a command that was cut off is sent once more, when the disconnect handler
         has brought the client back; at first it is. Such a command waits for the handler. Publishes
-        without acks are not repeated. A second cut raises `RetryOperationException`."""
+        and flushes are not repeated: what was sent before may be lost, and the caller should hear
+        of it. A second cut raises `RetryOperationException`."""
         self.retries = bool(enabled)
 
     def get_retry_on_disconnect(self):
@@ -33,12 +36,13 @@ cdef class Asking(Connection):
 
     cdef Message ask(self, amps_header *header, amps_slice body, object verb, object command_id,
                      unsigned int ack_types, unsigned int awaited, unsigned int timeout_ms,
-                     object offending, Routing routing=None):
+                     object offending, Routing routing=None, bint repeats=True):
         """Sends a command and waits for its ack; raises by the server's reason when it refuses.
 
         `ack_types` is what the server is asked for, `awaited` what ends the wait. `offending` has
         the values that an error may repeat: a dict, or what makes one. When the connection is lost
-        meanwhile and the disconnect handler brings it back, the command is sent once more.
+        meanwhile and the disconnect handler brings it back, the command is sent once more, if it
+        `repeats`.
         """
         cdef Message ack = None
         cdef double deadline = deadline_in(timeout_ms)
@@ -57,7 +61,7 @@ cdef class Asking(Connection):
             if attempt == 1 and self.closings == closings:
                 raise _exceptions.RetryOperationException(
                     f"{verb} was cut off twice: {problem}") from problem
-            if verb in _NEVER_REPEATED \
+            if not repeats or verb in _NEVER_REPEATED \
                     or not self.comes_back(connection, closings, verb, deadline, timeout_ms):
                 raise problem
         if ack.get_status() not in ("success", "retry"):
@@ -102,7 +106,8 @@ cdef class Asking(Connection):
         cdef amps_status status = AMPS_AGAIN
         cdef unsigned int slice_ms
         if not self.retries or self.disconnect_handler is None \
-                or amps_client_in_handler(self.core) or self.closings != closings:
+                or amps_client_in_handler(self.core) or self.closings != closings \
+                or not amps_client_is_lost(self.core, connection):  # a signal handler's exception
             return False
         while status == AMPS_AGAIN:
             slice_ms = slice_before(deadline)

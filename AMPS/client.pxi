@@ -16,7 +16,7 @@ class _Bookmarks:
 _Bookmarks.__name__, _Bookmarks.__qualname__ = "Bookmarks", "Client.Bookmarks"
 
 
-cdef class Client(Raw):
+cdef class Client(Settings):
     """One connection to an AMPS server: connect, log on, publish, subscribe.
 
     `name` identifies this client to the server: keep it unique, and for a publisher the same from

@@ -19,7 +19,8 @@ cdef class Connection(Listeners):
     cdef bint logged_on, abort_dial, dialing
     cdef bint was_open                   # the state listeners are still owed Disconnected
     cdef set paused  # threads that look up for signals in the middle of sending a large frame
-    cdef unsigned long long closings     # counts the calls that closed it
+    cdef unsigned long long closings     # counts the calls that closed it for the program
+    cdef unsigned long long closings_before  # its value when the last connection was lost
     cdef bint came_back                  # the disconnect handler has brought the client back
 
     def __cinit__(self, *args, **kwargs):
@@ -80,6 +81,9 @@ cdef class Connection(Listeners):
         if amps_client_state(self.core) == AMPS_OK:
             raise _exceptions.AlreadyConnectedException(
                 f"already connected to {self.masked_uri}: disconnect first")
+        if self.is_undoing_close():
+            raise _exceptions.DisconnectedException(
+                f"connecting to {parsed} in a disconnect handler: closed by this program meanwhile")
         self.dialing, self.abort_dial = True, False
         try:
             self.wait_gone(parsed)
@@ -152,16 +156,30 @@ cdef class Connection(Listeners):
         `DisconnectedException`. Waits until the receive thread has left, but not on that thread.
         The client may be connected again.
         """
+        self.note_closing()
         self.shut(False)
 
     def close(self):
         """The same as `disconnect`, and tells the state listeners `Shutdown`. Idempotent."""
+        self.note_closing()
         self.shut(True)
+
+    cdef int note_closing(self) except -1:
+        """A disconnect handler may close what it then opens again: only its end counts."""
+        if self.core is NULL or not self.in_disconnect_handler():
+            self.closings += 1
+        return 0
+
+    cdef bint in_disconnect_handler(self) noexcept:
+        return not amps_client_in_handler(self.core) \
+            and amps_client_wait_closed(self.core, 0) == AMPS_IN_HANDLER
+
+    cdef bint is_undoing_close(self) noexcept:
+        return self.closings != self.closings_before and self.in_disconnect_handler()
 
     cdef int shut(self, bint for_good) except -1:
         cdef bint was_open = self.was_open
         self.abort_dial = True
-        self.closings += 1
         if self.core is NULL or amps_client_is_inherited(self.core):
             return 0
         self.was_open = False
@@ -198,10 +216,11 @@ cdef class Connection(Listeners):
         by_us = failure.status == AMPS_CLOSED
         problem = lost_error(self.masked_uri, failure)
         self.logged_on = False
+        if not by_us:
+            self.closings_before = self.closings
         self.why = "closed by this program" if by_us else str(problem)
         amps_client_remove_routes(self.core, AMPS_CLOSED if by_us else AMPS_DISCONNECTED)
         self.let_go_all()
-        self.unpark()
         self.overdue.clear()
         if not by_us and self.was_open:  # else who closes it tells
             self.was_open = False
@@ -212,7 +231,6 @@ cdef class Connection(Listeners):
             self.report(problem)
 
     # ---- May this be called now? ----------------------------------------------------------------
-    # -------------------------------------------------------------------
 
     cdef int check_connected(self, object doing, bint in_handler_too=False) except -1:
         self.check_usable(doing, in_handler_too)

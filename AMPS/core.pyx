@@ -48,6 +48,7 @@ include "publishing.pxi"  # publishes out
 include "executing.pxi"   # a Command out, its answers to whom they belong
 include "subscribing.pxi"  # subscriptions, queries, deletes in one call each
 include "raw.pxi"         # messages as they are, handlers by id
+include "settings.pxi"    # what is only kept so far
 include "client.pxi"      # Client
 include "stream.pxi"      # MessageStream, iterated without the GIL while it waits
 include "shutdown.pxi"    # the interpreter ends before its clients do

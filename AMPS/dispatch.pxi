@@ -66,6 +66,12 @@ cdef void on_release(void *context) noexcept nogil:
         free(context)
 
 
+cdef void on_handler_unused(void *handler) noexcept nogil:
+    """A route that held its handler by itself is gone: nothing is inside a function in C."""
+    with gil:
+        Py_DECREF(<object>handler)
+
+
 cdef void tell_begin(void *context) noexcept:
     cdef Connection client = client_behind(context)
     if client is not None and client.thread_created is not None:
@@ -81,11 +87,15 @@ cdef void tell_lost(void *context, const amps_failure *failure) noexcept:
 cdef void tell_disconnected(void *context) noexcept:
     """Calls the disconnect handler. It may wait: its thread serves no connection any more."""
     cdef Connection client = client_behind(context)
-    if client is not None and client.disconnect_handler is not None:
+    if client is not None and client.disconnect_handler is not None \
+            and not client.is_undoing_close():
         client.came_back = False
         try:
             client.disconnect_handler(client)
             client.came_back = client.logged_on
+        except _exceptions.DisconnectedException as problem:
+            if not client.is_undoing_close():  # else that is what a close does
+                client.report(problem)
         except BaseException as problem:
             client.report(problem)
 
@@ -111,8 +121,6 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
     cdef size_t i
     if client is None:
         return
-    if client.parked:
-        client.unpark()
     for i in range(burst.count):
         delivery = &burst.deliveries[i]
         if not amps_burst_goes_on(burst) or Py_REFCNT(client) == 1:  # closed, or let go by all

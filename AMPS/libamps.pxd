@@ -190,8 +190,10 @@ cdef extern from "amps.h" nogil:
                                  size_t send_buffer_size)
     void amps_client_drop(amps_client *client)
     bint amps_client_in_handler(const amps_client *client)
-    amps_client *amps_client_enter_handler(amps_client *client)
-    void amps_client_leave_handler(amps_client *before)
+    ctypedef struct amps_inside:
+        pass
+    void amps_client_enter_handler(const amps_client *client, amps_inside *inside)
+    void amps_client_leave_handler(const amps_inside *inside)
     bint amps_client_is_inherited(const amps_client *client)
     amps_status amps_client_open(amps_client *client, int fd)
     amps_status amps_client_state(amps_client *client)
@@ -199,6 +201,7 @@ cdef extern from "amps.h" nogil:
     amps_status amps_client_wait_gone(amps_client *client, uint32_t wait_ms)
     amps_status amps_client_wait_closed(amps_client *client, uint32_t wait_ms)
     uint64_t amps_client_connection(amps_client *client)
+    bint amps_client_is_lost(amps_client *client, uint64_t connection)
     amps_status amps_client_wait_settled(amps_client *client, uint64_t connection,
                                          uint32_t wait_ms)
     uint64_t amps_client_next_id(amps_client *client)
@@ -224,6 +227,7 @@ cdef extern from "amps.h" nogil:
         amps_stream *stream
         amps_c_handler function
         void *user_data
+        void (*release)(void *handler) noexcept
         amps_command verb
         uint32_t ack_types
         bint many_groups
@@ -240,7 +244,6 @@ cdef extern from "amps.h" nogil:
                                   amps_sink *sink)
     bint amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream)
     void amps_client_remove_routes(amps_client *client, amps_status why)
-    bint amps_client_is_receiving(amps_client *client)
     void amps_client_want(amps_client *client, amps_audience audience, bint wanted)
 
     void amps_client_want_filter(amps_client *client, bint wanted)

@@ -32,7 +32,6 @@ cdef class Listeners:
     cdef void *door
     cdef set handlers            # of all routes, each a Handler
     cdef dict by_id              # {id: Handler}, the newest of each id
-    cdef list parked             # C handlers that are ended, and perhaps being called
     cdef list state_listeners
     cdef object exception_listener, disconnect_handler, thread_created
     cdef object last_chance, failed_write, duplicate, all_acks, all_heartbeats, transport_filter
@@ -43,7 +42,6 @@ cdef class Listeners:
     def __cinit__(self, *args, **kwargs):
         self.core = NULL
         self.handlers, self.by_id, self.state_listeners = set(), {}, []
-        self.parked = []
 
     # ---- Handlers of routes ---------------------------------------------------------------------
 
@@ -68,21 +66,7 @@ cdef class Listeners:
         """Returns them: their end may run any code, so it should come last."""
         gone = self.handlers, self.by_id
         self.handlers, self.by_id = set(), {}
-        self.park([handler for handler in gone[0]
-                   if isinstance((<Handler>handler).function, CMessageHandler)])
         return gone
-
-    cdef int park(self, list handlers) except -1:
-        """Keeps C handlers until the receive thread, which takes no lock of Python's to call one,
-        is seen elsewhere."""
-        self.parked += handlers
-        if self.parked and not amps_client_is_receiving(self.core):
-            self.unpark()
-        return 0
-
-    cdef void unpark(self) noexcept:
-        """By the receive thread, or while that calls nobody."""
-        gone, self.parked = self.parked, []
 
     # ---- Listeners ------------------------------------------------------------------------------
 
@@ -99,7 +83,8 @@ cdef class Listeners:
     def set_disconnect_handler(self, client_disconnect_handler):
         """Sets `handler(client)`, or an object with `invoke(client)`, called on the receive thread
         after a connection was lost, not after `disconnect`. It may connect, log on and subscribe
-        again. None: nobody is called."""
+        again; when the program closes the client meanwhile, that raises
+        `DisconnectedException`. None: nobody is called."""
         if client_disconnect_handler is not None and not callable(client_disconnect_handler):
             if not callable(getattr(client_disconnect_handler, "invoke", None)):
                 raise TypeError("a disconnect handler is callable or has a method invoke, "
@@ -222,7 +207,8 @@ cdef class Listeners:
 
     cdef void call(self, object function, object argument=None) noexcept:
         """Calls one of the program's functions as a handler; what it raises is reported."""
-        cdef amps_client *before = amps_client_enter_handler(self.core)
+        cdef amps_inside inside
+        amps_client_enter_handler(self.core, &inside)
         try:
             if argument is None:
                 function()
@@ -230,11 +216,12 @@ cdef class Listeners:
                 function(argument)
         except BaseException as problem:
             self.report(problem)
-        amps_client_leave_handler(before)
+        amps_client_leave_handler(&inside)
 
     cdef void report(self, object problem) noexcept:
         """To the exception listener; without one, or when that fails, to sys.unraisablehook."""
-        cdef amps_client *before = amps_client_enter_handler(self.core)
+        cdef amps_inside inside
+        amps_client_enter_handler(self.core, &inside)
         listener = self.exception_listener
         if listener is not None:
             try:
@@ -244,7 +231,7 @@ cdef class Listeners:
                 problem = another
         if problem is not None:
             raise_nowhere(problem, self if listener is None else listener)
-        amps_client_leave_handler(before)
+        amps_client_leave_handler(&inside)
 
 
 cdef object checked_callable(object function, object name):

@@ -179,6 +179,21 @@ cdef class MessageBytes:
         """The body that was set, or None when it is the one received."""
         return None if self.own is None else self.own.get(<int>BODY)
 
+    cdef object own_header(self):
+        """The header as it would go over the wire, or None when it is the one received."""
+        cdef amps_header header
+        cdef size_t size = 0
+        if self.own is None:
+            return None
+        header.present = 0
+        kept = self.fill(&header)
+        room = SMALL_SIZE
+        while size == 0:
+            room *= 2
+            made = PyBytes_FromStringAndSize(NULL, room)
+            size = amps_header_prepare(&header, PyBytes_AS_STRING(made), room)
+        return made[:size]
+
     cdef dict fields(self):
         """All fields that there are: {field: bytes}."""
         cdef dict found = {}

@@ -41,12 +41,12 @@ cdef class Raw(Subscribing):
         if message_handler is not None:
             routing = Routing.__new__(Routing)
             routing.command_id, routing.on_message = command_id, message_handler
-            routing.sub_id = (<Message>message).raw(AMPS_FIELD_SUB_ID)
+            routing.sub_id = (<Message>message).raw(AMPS_FIELD_SUB_ID) or command_id
             routing.query_id = (<Message>message).raw(AMPS_FIELD_QUERY_ID)
             routing.ack_types = acks
         if waits:
             self.ask(&header, body.bytes, message.get_command(), command_id, acks,
-                     AMPS_ACK_PROCESSED, timeout_ms, None, routing)
+                     AMPS_ACK_PROCESSED, timeout_ms, None, routing, False)
         else:
             self.send_raw(&header, body.bytes, routing)
         return id_text(command_id) if command_id else None
@@ -96,6 +96,7 @@ cdef class Raw(Subscribing):
 
     def start_timer(self):
         """Has the server measure the time until `stop_timer`; deprecated. Does not wait."""
+        self.check_usable("start_timer", True)
         self.timer = self.next_id()
         self.run_timer("start_timer", None)
 

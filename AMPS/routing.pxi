@@ -24,7 +24,11 @@ cdef class Routing:
         self.make_sink(&sink)
         if self.handler is not None:
             client.hold(self.handler)  # before the route can point at it
+        if sink.release is not NULL:
+            Py_INCREF(self.handler)
         status = amps_client_add_route(client.core, ids, count, &sink)
+        if status != AMPS_OK and sink.release is not NULL:
+            Py_DECREF(self.handler)
         if status != AMPS_OK and self.handler is not None:
             client.let_go(self.handler)
         if status == AMPS_ID_IN_USE:
@@ -69,6 +73,7 @@ cdef class Routing:
         if isinstance(self.on_message, CMessageHandler):
             sink.function = (<CMessageHandler>self.on_message).function
             sink.user_data = (<CMessageHandler>self.on_message).user_data
+            sink.release = on_handler_unused  # it may be unsubscribed while it runs without the GIL
         return 0
 
     cdef int accepted(self, Listeners client) except -1:
@@ -101,10 +106,7 @@ cdef bint remove_route(Listeners client, amps_id_kind kind, object id,
     if not amps_client_remove_route(client.core, kind, text, sink):
         return False
     if sink.handler is not NULL:
-        handler = <Handler>sink.handler
-        client.let_go(handler)
-        if sink.function is not NULL:
-            client.park([handler])
+        client.let_go(<Handler>sink.handler)
     return True
 
 
@@ -156,9 +158,10 @@ cdef class CMessageHandler:
 
     `function` is a function of a library loaded by `ctypes`, or its address as an int or
     `c_void_p`; `user_data` is handed to it: None (NULL), str or bytes (as a text ended by a zero
-    byte, kept alive as long as the handler), an int or a `c_void_p`. The signature is that of
-    `amps_c_handler` in the header `amps_c_handler.h`, which comes with the source distribution; it
-    is not that of other AMPS clients. It may be given wherever a message handler is wanted.
+    byte, kept alive until no call can be under way), an int or a `c_void_p`, whose memory the
+    program keeps. The signature is that of `amps_c_handler` in the header `amps_c_handler.h`, which
+    comes with the source distribution; it is not that of other AMPS clients. It may be given
+    wherever a message handler is wanted. Closing the client frees what its handlers hold.
 
     >>> import ctypes
     >>> calls = []
@@ -178,6 +181,8 @@ cdef class CMessageHandler:
     def __init__(self, function, user_data=None):
         """Raises `TypeError` for what is no C function, `ValueError` for a null pointer."""
         cdef size_t address = pointer_of(function, "function")
+        if self.function is not NULL:
+            raise _exceptions.UsageException("a CMessageHandler is initialised once")
         if address == 0:
             raise ValueError("function is a null pointer")
         if isinstance(user_data, (str, bytes)):
@@ -193,9 +198,13 @@ cdef class CMessageHandler:
         """Calls it with one message."""
         if self.function is NULL or not isinstance(message, Message):
             raise TypeError("a CMessageHandler is called with a Message")
-        cdef Message shown = message
+        cdef amps_message view = (<Message>message).view
+        cdef object kept = (<Message>message).own_body(), header = (<Message>message).own_header()
+        if header is not None:
+            view.header = amps_slice(PyBytes_AS_STRING(header), PyBytes_GET_SIZE(header))
+            view.record.size = view.sub_id.size = 0
         with nogil:
-            amps_c_handler_call(self.function, self.user_data, &shown.view)
+            amps_c_handler_call(self.function, self.user_data, &view)
 
 
 cdef size_t pointer_of(object value, object name) except? 0:

@@ -230,10 +230,15 @@ amps_client *amps_client_new(const amps_events *events, void *context, size_t se
 void         amps_client_drop(amps_client *client);
 
 /* Does this call come from inside a handler of this client, where waiting would never end? The
- * binding marks callbacks of its own with enter and leave. */
-bool         amps_client_in_handler(const amps_client *client);
-amps_client *amps_client_enter_handler(amps_client *client); /* gives what leave must be given */
-void         amps_client_leave_handler(amps_client *before);
+ * binding marks callbacks of its own with enter and leave; those of several clients may nest. */
+typedef struct amps_inside { /* lies with the caller from enter to leave */
+    const amps_client        *client;
+    const struct amps_inside *outer;
+} amps_inside;
+
+bool amps_client_in_handler(const amps_client *client);
+void amps_client_enter_handler(const amps_client *client, amps_inside *inside);
+void amps_client_leave_handler(const amps_inside *inside);
 /* This process is a fork's child: call nothing but what says AMPS_FORKED, and amps_client_drop. */
 bool amps_client_is_inherited(const amps_client *client);
 
@@ -253,6 +258,7 @@ amps_status amps_client_wait_closed(amps_client *client, uint32_t wait_ms);
 /* Counts connections: the one that is open or was last. Then waits, at most wait_ms, until the
  * `disconnected` of that connection has returned: AMPS_OK or AMPS_AGAIN. */
 uint64_t    amps_client_connection(amps_client *client);
+bool        amps_client_is_lost(amps_client *client, uint64_t connection); /* or about to be */
 amps_status amps_client_wait_settled(amps_client *client, uint64_t connection, uint32_t wait_ms);
 
 /* A number never given before by this client, for command ids. */
@@ -301,10 +307,11 @@ typedef struct amps_sink {
     amps_stream   *stream;
     amps_c_handler function;
     void          *user_data;
-    amps_command   verb;
-    uint32_t       ack_types;   /* those the application asked for */
-    bool           many_groups; /* the topic is a regular expression: a group of records for each */
-    bool           replaces;    /* takes over ids in use when the server has accepted it */
+    void (*release)(void *handler); /* unless NULL: the route is gone, and no call is under way */
+    amps_command verb;
+    uint32_t     ack_types;   /* those the application asked for */
+    bool         many_groups; /* the topic is a regular expression: a group of records for each */
+    bool         replaces;    /* takes over ids in use when the server has accepted it */
 } amps_sink;
 
 #define AMPS_ROUTE_IDS_MAX 3u
@@ -328,9 +335,6 @@ bool amps_client_remove_route(amps_client *client, amps_id_kind kind, amps_slice
 /* The same by the command id, but only if it is still the route of that stream. */
 bool amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream);
 void amps_client_remove_routes(amps_client *client, amps_status why); /* all; ends streams */
-/* Is the receive thread handing messages over? Then it may be calling a function of a route that
- * was removed just now; else it calls none that was removed before this was asked. */
-bool amps_client_is_receiving(amps_client *client);
 
 /* What is for an audience other than a route is delivered only while someone wants it. */
 void amps_client_want(amps_client *client, amps_audience audience, bool wanted);

@@ -1,15 +1,20 @@
 /* amps_c_handler.h: a message handler written in C, for `AMPS.CMessageHandler` in Python.
  *
- * This header is all that such a handler needs: there is nothing to link. Build a shared library,
- * load it with ctypes, and give the function to a client:
+ * This header, in C99 or C++11, is all that such a handler needs: there is nothing to link. Build a
+ * shared library, load it with ctypes, and give the function to a client:
  *
  *     handler = AMPS.CMessageHandler(library.on_message, b"whatever is handed to it")
  *     client.subscribe(handler, "orders")
  *
+ * It comes with the source distribution (csrc/), and `cmake --install` puts it into include/amps/.
+ * examples/c_handler.c uses it.
+ *
  * The function is called on the client's receive thread, one message at a time, without Python's
  * lock. The message and all it points at live for the length of the call only. It must not call
  * Python without taking the lock (PyGILState_Ensure), must not throw, and should be quick: while it
- * runs nothing else is received. */
+ * runs nothing else is received. What str or bytes were given as user_data stay alive until no call
+ * is under way; memory given by its address is the program's to keep, until the subscription has
+ * ended and a call that was under way then has returned. */
 #ifndef AMPS_C_HANDLER_H
 #define AMPS_C_HANDLER_H
 
@@ -18,6 +23,10 @@
 
 #define AMPS_C_HANDLER_ABI  1u
 #define AMPS_C_FIELD_ABSENT SIZE_MAX
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 typedef struct amps_c_message amps_c_message;
 struct amps_c_message {
@@ -37,5 +46,9 @@ struct amps_c_message {
 };
 
 typedef void (*amps_c_handler)(const amps_c_message *message, void *user_data);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

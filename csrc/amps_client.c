@@ -4,6 +4,7 @@
 
 #include "amps_frame.h"
 #include "amps_header.h"
+#include "amps_inside.h"
 #include "amps_memory.h"
 #include "amps_reader.h"
 #include "amps_socket.h"
@@ -12,6 +13,12 @@
 /* A publish made inside a handler may wait for room only so long: the thread that waits is the one
  * that would read what the server may insist on sending first. */
 #define AMPS_HANDLER_ROOM_WAIT_MS 10000u
+
+/* A connection whose end is being told; it lies on its receive thread's stack. */
+typedef struct amps_telling {
+    struct amps_telling *next;
+    uint64_t             connection;
+} amps_telling;
 
 struct amps_client {
     atomic_uint      refs; /* the handle's, and one for each receive thread */
@@ -24,18 +31,17 @@ struct amps_client {
     amps_waits       waits;
     _Atomic uint64_t next_id;
 
-    amps_mutex   lock;
-    amps_cond    changed;
-    amps_status  state;  /* AMPS_OK: connected */
-    amps_reader *reader; /* NULL: nothing is left of the last connection */
-    int          fd;
-    unsigned     readers; /* receive threads that have not left */
-    uint64_t     connections;
-    uint64_t     settled; /* the last one whose end has been told in full */
+    amps_mutex    lock;
+    amps_cond     changed;
+    amps_status   state;  /* AMPS_OK: connected */
+    amps_reader  *reader; /* NULL: nothing is left of the last connection */
+    int           fd;
+    unsigned      readers; /* receive threads that have not left */
+    uint64_t      connections;
+    amps_telling *telling;
 };
 
 static _Thread_local amps_client *receiving_for; /* this is a receive thread of that client */
-static _Thread_local amps_client *handler_of;    /* and is inside one of its handlers */
 
 /* ---- Birth and death ------------------------------------------------------------------------ */
 
@@ -49,9 +55,10 @@ static size_t buffer_size(size_t wanted)
 static void on_show(void *context, amps_slice bytes)
 {
     amps_client *client = context;
-    amps_client *before = amps_client_enter_handler(client);
+    amps_inside  inside;
+    amps_client_enter_handler(client, &inside);
     client->events.filter(client->events_context, NULL, bytes, true);
-    amps_client_leave_handler(before);
+    amps_client_leave_handler(&inside);
 }
 
 amps_client *amps_client_new(const amps_events *events, void *context, size_t send_buffer_size)
@@ -116,17 +123,8 @@ bool amps_client_is_inherited(const amps_client *client)
 
 bool amps_client_in_handler(const amps_client *client)
 {
-    return handler_of == client || amps_writer_is_showing(&client->writer);
+    return amps_inside_of(client) || amps_writer_is_showing(&client->writer);
 }
-
-amps_client *amps_client_enter_handler(amps_client *client)
-{
-    amps_client *before = handler_of;
-    handler_of = client;
-    return before;
-}
-
-void amps_client_leave_handler(amps_client *before) { handler_of = before; }
 
 /* ---- The receive thread reports ------------------------------------------------------------- */
 
@@ -186,11 +184,23 @@ static int settle(amps_client *client, amps_failure *failure)
     return fd;
 }
 
-/* All has been told that there was to tell of a connection's end. */
-static void settled(amps_client *client, uint64_t connection)
+static void begin_telling(amps_client *client, amps_telling *telling)
 {
     amps_mutex_lock(&client->lock);
-    client->settled = connection > client->settled ? connection : client->settled;
+    *telling = (amps_telling){.next = client->telling, .connection = client->connections};
+    client->telling = telling;
+    amps_mutex_unlock(&client->lock);
+}
+
+/* All has been told that there was to tell. A later connection may have come and gone meanwhile. */
+static void end_telling(amps_client *client, const amps_telling *telling)
+{
+    amps_mutex_lock(&client->lock);
+    amps_telling **link = &client->telling;
+    while (*link != telling) {
+        link = &(*link)->next;
+    }
+    *link = telling->next;
     amps_cond_broadcast(&client->changed);
     amps_mutex_unlock(&client->lock);
 }
@@ -198,7 +208,8 @@ static void settled(amps_client *client, uint64_t connection)
 static void on_ended(void *context, amps_failure *failure, void **thread)
 {
     amps_client *client = context;
-    uint64_t     connection = amps_client_connection(client);
+    amps_telling telling;
+    begin_telling(client, &telling);
     failure->unsent = amps_writer_close(&client->writer);
     explain(&client->writer, failure);
     if (failure->status == AMPS_END) {
@@ -209,7 +220,7 @@ static void on_ended(void *context, amps_failure *failure, void **thread)
     client->events.lost(client->events_context, thread, failure);
     let_go(client, failure);
     client->events.disconnected(client->events_context, thread, failure);
-    settled(client, connection);
+    end_telling(client, &telling);
 }
 
 static void on_gone(void *context)
@@ -222,10 +233,10 @@ static void on_gone(void *context)
     release(client);
 }
 
-static amps_client *on_enter(amps_client *client)
+static void on_enter(void *context, amps_inside *inside)
 {
-    receiving_for = client;
-    return amps_client_enter_handler(client);
+    receiving_for = context;
+    amps_client_enter_handler(context, inside);
 }
 
 /* ---- Opening and closing -------------------------------------------------------------------- */
@@ -347,15 +358,32 @@ uint64_t amps_client_connection(amps_client *client)
     return connection;
 }
 
+bool amps_client_is_lost(amps_client *client, uint64_t connection)
+{
+    amps_mutex_lock(&client->lock);
+    bool lost = client->connections != connection || client->state != AMPS_OK;
+    amps_mutex_unlock(&client->lock);
+    return lost || !amps_writer_is_open(&client->writer);
+}
+
+static bool is_settled(const amps_client *client, uint64_t connection)
+{
+    const amps_telling *telling = client->telling;
+    while (telling != NULL && telling->connection != connection) {
+        telling = telling->next;
+    }
+    return telling == NULL && (client->reader == NULL || client->connections != connection);
+}
+
 amps_status amps_client_wait_settled(amps_client *client, uint64_t connection, uint32_t wait_ms)
 {
     uint64_t deadline = amps_clock_in_ms(wait_ms);
     bool     in_time = true;
     amps_mutex_lock(&client->lock);
-    while (in_time && client->settled < connection) {
+    while (in_time && !is_settled(client, connection)) {
         in_time = amps_cond_wait(&client->changed, &client->lock, deadline);
     }
-    amps_status status = client->settled >= connection ? AMPS_OK : AMPS_AGAIN;
+    amps_status status = is_settled(client, connection) ? AMPS_OK : AMPS_AGAIN;
     amps_mutex_unlock(&client->lock);
     return status;
 }
@@ -562,11 +590,6 @@ void amps_client_remove_routes(amps_client *client, amps_status why)
     if (!amps_client_is_inherited(client)) {
         amps_routes_remove_all(&client->routes, why);
     }
-}
-
-bool amps_client_is_receiving(amps_client *client)
-{
-    return !amps_client_is_inherited(client) && amps_routes_is_entered(&client->routes);
 }
 
 void amps_client_want(amps_client *client, amps_audience audience, bool wanted)

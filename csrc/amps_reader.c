@@ -59,10 +59,8 @@ static void flush(amps_reader *reader)
     reader->delivery_count = 0;
     if (count > 0 && !atomic_load(&reader->hushed)) {
         const amps_reader_setup *setup = &reader->setup;
-        amps_client             *before = setup->enter(setup->client);
         amps_burst               burst = {reader->deliveries, count, reader};
         setup->events->deliver(setup->events_context, &reader->thread, &burst);
-        setup->leave(before);
     }
 }
 
@@ -94,9 +92,7 @@ static void call_function(amps_reader *reader, const amps_route *route, const am
 {
     flush(reader);
     if (amps_route_is_live(route) && !atomic_load(&reader->hushed)) {
-        amps_client *before = reader->setup.enter(reader->setup.client);
         amps_c_handler_call(route->sink.function, route->sink.user_data, message);
-        reader->setup.leave(before);
     }
 }
 
@@ -426,15 +422,16 @@ static bool is_failed_write(const amps_header *header, const amps_route *route)
     return amps_header_has(header, AMPS_FIELD_SEQUENCE);
 }
 
-/* First a route gets the ids that it replaces: who waits may use them at once. Then those who wait
- * inside the library are told, then whoever wants all acks; then a route whose application asked
- * for this type, and when nobody was told, the last chance. */
+/* Whoever wants all acks is told first. Then a route gets the ids that it replaces, for those who
+ * wait inside the library and are told next may use them at once; then a route whose application
+ * asked for this type, and when nobody was told, the last chance. */
 static amps_status route_ack(amps_reader *reader, const amps_header *header,
                              const amps_message *message)
 {
     static const amps_field order[] = {AMPS_FIELD_COMMAND_ID, AMPS_FIELD_QUERY_ID,
                                        AMPS_FIELD_SUB_ID};
     amps_status             status = AMPS_OK;
+    bool                    told = deliver_to(reader, AMPS_FOR_ALL_ACKS, message);
     amps_route             *route = route_of_answer(reader, header, order, 3);
     uint32_t                types = amps_header_has(header, AMPS_FIELD_ACK_TYPE)
                                         ? amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE])
@@ -444,8 +441,7 @@ static amps_status route_ack(amps_reader *reader, const amps_header *header,
         !amps_header_is_failure(header)) {
         take_over(reader, route, message);
     }
-    bool told = reader->setup.ack(reader->setup.client, header, message);
-    told = deliver_to(reader, AMPS_FOR_ALL_ACKS, message) || told;
+    told = reader->setup.ack(reader->setup.client, header, message) || told;
     if (is_failed_write(header, route)) {
         told = deliver_to(reader, AMPS_FOR_FAILED_WRITE, message) || told;
     }
@@ -588,9 +584,7 @@ static amps_status make_room(amps_reader *reader, size_t need)
 static void show(amps_reader *reader, amps_slice bytes)
 {
     const amps_reader_setup *setup = &reader->setup;
-    amps_client             *before = setup->enter(setup->client);
     setup->events->filter(setup->events_context, &reader->thread, bytes, false);
-    setup->leave(before);
 }
 
 static amps_status receive(amps_reader *reader)
@@ -640,10 +634,11 @@ static void reader_main(void *context)
 {
     amps_reader             *reader = context;
     const amps_reader_setup *setup = &reader->setup;
-    amps_client             *before = setup->enter(setup->client);
+    amps_inside              inside;
+    setup->enter(setup->client, &inside);
     setup->events->begins(setup->events_context, &reader->thread);
-    setup->leave(before);
     reader->failure.status = receive_all(reader);
+    setup->leave(&inside);
     if (atomic_load(&reader->hushed)) {
         reader->failure.status = AMPS_CLOSED;
     }

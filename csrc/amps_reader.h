@@ -28,9 +28,10 @@ typedef struct amps_reader_setup {
     void              *client;
     bool (*ack)(void *client, const amps_header *header, const amps_message *message);
     void (*ended)(void *client, amps_failure *failure, void **thread);
-    void (*gone)(void *client);                 /* its last act; the reader is freed already */
-    amps_client *(*enter)(amps_client *client); /* around a burst of handlers */
-    void (*leave)(amps_client *before);
+    void (*gone)(void *client); /* its last act; the reader is freed already */
+    /* Around all in which it may call handlers. */
+    void (*enter)(void *client, amps_inside *inside);
+    void (*leave)(const amps_inside *inside);
 } amps_reader_setup;
 
 amps_status amps_reader_start(const amps_reader_setup *setup, amps_reader **reader);

@@ -16,6 +16,9 @@ static void free_chain(amps_route *route)
     while (route != NULL) {
         amps_route *next = route->next;
         amps_stream_drop(route->sink.stream);
+        if (route->sink.release != NULL) {
+            route->sink.release(route->sink.handler);
+        }
         amps_memory_free(route);
         route = next;
     }
@@ -292,14 +295,6 @@ void amps_routes_leave(amps_routes *routes)
     }
     amps_mutex_unlock(&routes->lock);
     free_chain(unused);
-}
-
-bool amps_routes_is_entered(amps_routes *routes)
-{
-    amps_mutex_lock(&routes->lock);
-    bool is_entered = routes->entered > 0;
-    amps_mutex_unlock(&routes->lock);
-    return is_entered;
 }
 
 amps_route *amps_routes_find(amps_routes *routes, amps_id_kind kind, amps_slice id)

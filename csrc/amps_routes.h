@@ -64,8 +64,6 @@ void amps_routes_remove_all(amps_routes *routes, amps_status why);
 
 void amps_routes_enter(amps_routes *routes);
 void amps_routes_leave(amps_routes *routes);
-/* No: nobody uses a route that was removed before this was asked. */
-bool amps_routes_is_entered(amps_routes *routes);
 /* While entered. NULL: nobody. */
 amps_route *amps_routes_find(amps_routes *routes, amps_id_kind kind, amps_slice id);
 

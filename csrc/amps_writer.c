@@ -301,6 +301,14 @@ bool amps_writer_is_broken(amps_writer *writer)
     return broken;
 }
 
+bool amps_writer_is_open(amps_writer *writer)
+{
+    amps_mutex_lock(&writer->lock);
+    bool open = writer->refuse == AMPS_OK;
+    amps_mutex_unlock(&writer->lock);
+    return open;
+}
+
 void amps_writer_finish(amps_writer *writer, amps_status why)
 {
     amps_mutex_lock(&writer->lock);

@@ -98,6 +98,7 @@ void amps_writer_answer_heartbeat(amps_writer *writer);
  */
 void amps_writer_break(amps_writer *writer, amps_status why, int error);
 bool amps_writer_is_broken(amps_writer *writer);
+bool amps_writer_is_open(amps_writer *writer); /* takes commands */
 /* No new commands; what waits is sent, the other side hangs up, or time is up: then the socket is
  * shut. Returns at once. */
 void amps_writer_finish(amps_writer *writer, amps_status why);

@@ -13,6 +13,7 @@ from amps_sandbox import Sandbox
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SAID = {
+    "c_handler": "10001 numbers, sum 50004999; 1 was none",
     "first_program": """received on topic 'messages': { "hi" : "Hello, world!"}""",
     "handlers": "total quantity: 6",
     "publish": "refused: invalid topic\nthe server received 1001 publishes",
@@ -55,7 +56,21 @@ def test_the_first_program_uses_a_server_that_is_there():
         ]
 
 
-@pytest.mark.parametrize("name", ["Client", "Command", "Message", "MessageStream"])
+@pytest.mark.parametrize("compiler", ["/no/such/compiler", "false"])
+def test_without_a_compiler_the_example_in_c_says_so(monkeypatch, compiler):
+    monkeypatch.setenv("CC", compiler)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "c_handler.py")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode != 0 and "needs a C compiler" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["Client", "CMessageHandler", "Command", "Message", "MessageStream"]
+)
 def test_the_examples_in_docstrings_hold(name):
     with Sandbox() as server:
         namespace = {"AMPS": AMPS, "sandbox": server}
@@ -66,7 +81,9 @@ def test_the_examples_in_docstrings_hold(name):
     assert sum(result.failed for result in results) == 0
 
 
-@pytest.mark.parametrize("cls", [AMPS.Client, AMPS.Command, AMPS.Message, AMPS.MessageStream])
+@pytest.mark.parametrize(
+    "cls", [AMPS.Client, AMPS.CMessageHandler, AMPS.Command, AMPS.Message, AMPS.MessageStream]
+)
 def test_every_public_name_is_explained(cls):
     for name in dir(cls):
         if not name.startswith("_"):

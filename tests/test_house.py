@@ -18,7 +18,7 @@ TEST_LINES_MAX = 500
 # The core from the ground up: a room includes only rooms of a lower step.
 STEPS = (
     ("base", "protocol"),
-    ("command", "memory", "status"),
+    ("command", "inside", "memory", "status"),
     ("buffer", "ending", "key", "text", "thread"),
     ("frame", "header", "send_buffer", "socket"),
     ("c_handler", "conflation", "message", "record", "waits", "writer"),

@@ -274,6 +274,38 @@ static void a_lost_connection_may_be_replaced_where_its_loss_is_told(void)
     witness_end(seen);
 }
 
+/* The second connection comes and goes while the end of the first is still being told. */
+static void connect_and_close(witness *seen)
+{
+    if (atomic_fetch_add(&lives, 1) == 0) {
+        close(seen->wire.peers);
+        seen->wire = connect_pair();
+        CHECK(amps_client_is_lost(seen->client, 1));
+        CHECK_STATUS(amps_client_open(seen->client, seen->wire.ours), AMPS_OK);
+        CHECK(amps_client_is_lost(seen->client, 1) && !amps_client_is_lost(seen->client, 2));
+        CHECK_STATUS(amps_client_wait_settled(seen->client, 2, 0), AMPS_AGAIN);
+        amps_client_close(seen->client);
+        CHECK(amps_client_is_lost(seen->client, 2));
+        close(seen->wire.peers);
+        seen->wire = (ends){-1, -1};
+        CHECK_STATUS(amps_client_wait_settled(seen->client, 2, PATIENCE_MS), AMPS_OK);
+        CHECK_STATUS(amps_client_wait_settled(seen->client, 1, 0), AMPS_AGAIN);
+    }
+}
+
+static void each_end_is_settled_for_itself(void)
+{
+    atomic_store(&lives, 0);
+    witness *seen = started();
+    seen->on_disconnected = connect_and_close;
+    CHECK_STATUS(amps_client_wait_settled(seen->client, 1, 0), AMPS_AGAIN);
+    shutdown(seen->wire.peers, SHUT_WR);
+    CHECK_STATUS(amps_client_wait_settled(seen->client, 1, PATIENCE_MS), AMPS_OK);
+    CHECK_STATUS(amps_client_wait_closed(seen->client, PATIENCE_MS), AMPS_OK);
+    CHECK_NUMBER(seen->disconnected, 2);
+    witness_end(seen);
+}
+
 static void nobody_can_connect_yet(witness *seen)
 {
     ends other = connect_pair();
@@ -395,6 +427,7 @@ int main(void)
     RUN(closing_waits_for_the_handler_under_way_but_not_for_long);
     RUN(closing_on_one_thread_ends_the_wait_on_another);
     RUN(a_lost_connection_may_be_replaced_where_its_loss_is_told);
+    RUN(each_end_is_settled_for_itself);
     RUN(a_silent_server_is_given_up);
     RUN(a_slow_handler_does_not_cost_the_connection);
     RUN(the_child_of_a_fork_is_refused_and_the_parent_goes_on);

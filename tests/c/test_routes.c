@@ -165,6 +165,50 @@ static void a_route_removed_meanwhile_lives_until_all_have_left(void)
     CHECK_NUMBER(amps_memory_live(), before);
 }
 
+static unsigned released;
+
+static void release(void *handler)
+{
+    CHECK(handler == &handlers[1]);
+    released++;
+}
+
+static void a_handler_held_by_its_route_is_released_when_nobody_can_be_inside_it(void)
+{
+    const amps_sink sink = {.handler = &handlers[1], .release = release};
+    amps_slice      id = BYTES("a");
+    amps_routes     routes;
+    amps_routes_init(&routes);
+    CHECK_STATUS(amps_routes_add(&routes, &id, 1, &sink), AMPS_OK);
+    CHECK_STATUS(amps_routes_add(&routes, &id, 1, &sink), AMPS_ID_IN_USE);
+    CHECK_NUMBER(released, 0); /* one that was not added was never held */
+    amps_routes_enter(&routes);
+    CHECK(take_out(&routes, "a"));
+    CHECK_NUMBER(released, 0);
+    amps_routes_leave(&routes);
+    CHECK_NUMBER(released, 1);
+    CHECK_STATUS(amps_routes_add(&routes, &id, 1, &sink), AMPS_OK);
+    CHECK(take_out(&routes, "a"));
+    CHECK_NUMBER(released, 2);
+    CHECK_STATUS(amps_routes_add(&routes, &id, 1, &sink), AMPS_OK);
+    amps_routes_fini(&routes);
+    CHECK_NUMBER(released, 3);
+}
+
+static void removing_a_stream_s_route_ends_the_stream(void)
+{
+    amps_message message;
+    void        *block;
+    amps_routes  routes;
+    amps_stream *stream = amps_stream_new(0);
+    amps_routes_init(&routes);
+    CHECK_STATUS(add_stream(&routes, "a", stream), AMPS_OK);
+    CHECK(take_out(&routes, "a"));
+    CHECK_STATUS(amps_stream_take(stream, &message, &block), AMPS_CLOSED);
+    amps_stream_drop(stream);
+    amps_routes_fini(&routes);
+}
+
 static void an_id_removed_meanwhile_can_be_given_again_at_once(void)
 {
     amps_routes routes;
@@ -306,6 +350,8 @@ int main(void)
     RUN(ids_of_one_hash_are_told_apart);
     RUN(the_table_grows_and_every_id_is_still_found);
     RUN(a_route_removed_meanwhile_lives_until_all_have_left);
+    RUN(a_handler_held_by_its_route_is_released_when_nobody_can_be_inside_it);
+    RUN(removing_a_stream_s_route_ends_the_stream);
     RUN(an_id_removed_meanwhile_can_be_given_again_at_once);
     RUN(removing_all_ends_their_streams_with_the_reason);
     RUN(a_route_keeps_its_stream);

@@ -33,6 +33,13 @@ class Failing(threading.Thread):
         return self.error
 
 
+def wait_handled(client):
+    """Until what the server sent before this has been handled. The first answer may overtake the
+    handlers of what came together with it; the second cannot."""
+    client.publish_flush(10_000)
+    client.publish_flush(10_000)
+
+
 def assert_interrupted(call, is_waiting):
     """Runs the call on this, the main thread; presses Ctrl-C once `is_waiting()` has returned."""
     pressed = []

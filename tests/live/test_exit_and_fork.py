@@ -42,6 +42,20 @@ EXITS = {
     "live clients": "clients = [logged_on(str(n)) for n in range(5)]",
     "a subscription nobody reads": "stream = logged_on().subscribe('t')",
     "a client in a circle": "c = logged_on()\nc.me = c\nc.subscribe(lambda m: c, 't')",
+    "a handler in C": """
+        import ctypes
+        function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(lambda m, u: None)
+        c = logged_on()
+        c.subscribe(AMPS.CMessageHandler(function, "kept alive"), "t")
+        for n in range(1000): c.publish("t", "x")
+        """,
+    "a handler in C in a circle": """
+        import ctypes
+        c = logged_on()
+        function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(lambda m, u: c)
+        c.subscribe(AMPS.CMessageHandler(function, b"kept alive"), "t")
+        c.publish("t", "x")
+        """,
     "a client held by a module": "sys.modules['AMPS'].mine = logged_on()",
     "a client never connected": "client = AMPS.Client('x')",
     "a failed connect": """
