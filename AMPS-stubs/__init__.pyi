@@ -1,10 +1,18 @@
 """Types of the AMPS module, checked against the live module by mypy's stubtest."""
 
+import ctypes
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol, overload
 
-from typing_extensions import Buffer, Self, TypeAlias, disjoint_base
+from typing_extensions import Self, TypeAlias, disjoint_base
 
+from AMPS._message import (
+    Data as _Data,
+    Message as Message,
+    Number as _Number,
+    OptionsText as _Options,
+    Text as _Text,
+)
 from AMPS.authenticators import DefaultAuthenticator as DefaultAuthenticator
 from AMPS.composite import (
     CompositeMessageBuilder as CompositeMessageBuilder,
@@ -81,19 +89,15 @@ from AMPS.fix import (
     NVFIXBuilder as NVFIXBuilder,
     NVFIXShredder as NVFIXShredder,
 )
-from AMPS.options import Options
 from AMPS.reasons import Reason as Reason
 from AMPS.version_info import VersionInfo as VersionInfo
 
 VERSION: str
 __version__: str
 
-_Text: TypeAlias = str | bytes
-_Data: TypeAlias = str | Buffer | None
-_Number: TypeAlias = str | bytes | int | None
-_Value: TypeAlias = str | bytes | int | None
-_Options: TypeAlias = str | bytes | int | Options | None
 _MessageHandler: TypeAlias = Callable[[Message], object]
+_FailedWriteHandler: TypeAlias = Callable[[Message | None, str], object]
+_AckTypes: TypeAlias = str | bytes | int | None
 
 class Authenticator(Protocol):
     def authenticate(self, username: str, password: str, /) -> _Text | None: ...
@@ -102,303 +106,6 @@ class Authenticator(Protocol):
 
 class _Invocable(Protocol):
     def invoke(self, client: Any, /) -> object: ...
-
-class Message:
-    class AckType:
-        NoneEnum: ClassVar[int]
-        Received: ClassVar[str]
-        ReceivedEnum: ClassVar[int]
-        Parsed: ClassVar[str]
-        ParsedEnum: ClassVar[int]
-        Processed: ClassVar[str]
-        ProcessedEnum: ClassVar[int]
-        Persisted: ClassVar[str]
-        PersistedEnum: ClassVar[int]
-        Completed: ClassVar[str]
-        CompletedEnum: ClassVar[int]
-        Stats: ClassVar[str]
-        StatsEnum: ClassVar[int]
-
-    class Command:
-        UnknownEnum: ClassVar[int]
-        Publish: ClassVar[str]
-        PublishEnum: ClassVar[int]
-        Subscribe: ClassVar[str]
-        SubscribeEnum: ClassVar[int]
-        Unsubscribe: ClassVar[str]
-        UnsubscribeEnum: ClassVar[int]
-        SOW: ClassVar[str]
-        SOWEnum: ClassVar[int]
-        Heartbeat: ClassVar[str]
-        HeartbeatEnum: ClassVar[int]
-        SOWDelete: ClassVar[str]
-        SOWDeleteEnum: ClassVar[int]
-        DeltaPublish: ClassVar[str]
-        DeltaPublishEnum: ClassVar[int]
-        Logon: ClassVar[str]
-        LogonEnum: ClassVar[int]
-        SOWAndSubscribe: ClassVar[str]
-        SOWAndSubscribeEnum: ClassVar[int]
-        DeltaSubscribe: ClassVar[str]
-        DeltaSubscribeEnum: ClassVar[int]
-        SOWAndDeltaSubscribe: ClassVar[str]
-        SOWAndDeltaSubscribeEnum: ClassVar[int]
-        StartTimer: ClassVar[str]
-        StartTimerEnum: ClassVar[int]
-        StopTimer: ClassVar[str]
-        StopTimerEnum: ClassVar[int]
-        GroupBegin: ClassVar[str]
-        GroupBeginEnum: ClassVar[int]
-        GroupEnd: ClassVar[str]
-        GroupEndEnum: ClassVar[int]
-        OOF: ClassVar[str]
-        OOFEnum: ClassVar[int]
-        Ack: ClassVar[str]
-        AckEnum: ClassVar[int]
-        Flush: ClassVar[str]
-        FlushEnum: ClassVar[int]
-
-    Options: TypeAlias = Options
-
-    def __init__(self) -> None: ...
-    def __copy__(self) -> Self: ...
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self: ...
-    def __buffer__(self, flags: int, /) -> memoryview: ...
-    def __release_buffer__(self, buffer: memoryview, /) -> None: ...
-    def get_data(self) -> str: ...
-    def get_data_raw(self) -> bytes: ...
-    def set_data(self, value: _Data) -> Self: ...
-    getData = get_data
-    setData = set_data
-    @property
-    def data(self) -> str: ...
-    def json(self, **kwargs: Any) -> Any: ...
-    def get_command_enum(self) -> int: ...
-    def get_ack_type_enum(self) -> int: ...
-    def get_bookmark_seq_no(self) -> int: ...
-    def reset(self) -> None: ...
-    def get_ack_type(self) -> str | None: ...
-    def set_ack_type(self, value: _Value) -> Self: ...
-    getAckType = get_ack_type
-    setAckType = set_ack_type
-    @property
-    def ack_type(self) -> str | None: ...
-    def get_batch_size(self) -> str | None: ...
-    def set_batch_size(self, value: _Value) -> Self: ...
-    getBatchSize = get_batch_size
-    setBatchSize = set_batch_size
-    @property
-    def batch_size(self) -> str | None: ...
-    def get_bookmark(self) -> str | None: ...
-    def set_bookmark(self, value: _Value) -> Self: ...
-    getBookmark = get_bookmark
-    setBookmark = set_bookmark
-    @property
-    def bookmark(self) -> str | None: ...
-    def get_client_name(self) -> str | None: ...
-    def set_client_name(self, value: _Value) -> Self: ...
-    getClientName = get_client_name
-    setClientName = set_client_name
-    @property
-    def client_name(self) -> str | None: ...
-    def get_command(self) -> str | None: ...
-    def set_command(self, value: _Value) -> Self: ...
-    getCommand = get_command
-    setCommand = set_command
-    @property
-    def command(self) -> str | None: ...
-    def get_command_id(self) -> str | None: ...
-    def set_command_id(self, value: _Value) -> Self: ...
-    getCommandId = get_command_id
-    setCommandId = set_command_id
-    @property
-    def command_id(self) -> str | None: ...
-    def get_correlation_id(self) -> str | None: ...
-    def set_correlation_id(self, value: _Value) -> Self: ...
-    getCorrelationId = get_correlation_id
-    setCorrelationId = set_correlation_id
-    @property
-    def correlation_id(self) -> str | None: ...
-    def get_expiration(self) -> str | None: ...
-    def set_expiration(self, value: _Value) -> Self: ...
-    getExpiration = get_expiration
-    setExpiration = set_expiration
-    @property
-    def expiration(self) -> str | None: ...
-    def get_filter(self) -> str | None: ...
-    def set_filter(self, value: _Value) -> Self: ...
-    getFilter = get_filter
-    setFilter = set_filter
-    @property
-    def filter(self) -> str | None: ...
-    def get_group_seq_no(self) -> str | None: ...
-    def set_group_seq_no(self, value: _Value) -> Self: ...
-    getGroupSequenceNumber = get_group_seq_no
-    setGroupSequenceNumber = set_group_seq_no
-    @property
-    def group_seq_no(self) -> str | None: ...
-    def get_heartbeat(self) -> str | None: ...
-    def set_heartbeat(self, value: _Value) -> Self: ...
-    getHeartbeat = get_heartbeat
-    setHeartbeat = set_heartbeat
-    @property
-    def heartbeat(self) -> str | None: ...
-    def get_lease_period(self) -> str | None: ...
-    def set_lease_period(self, value: _Value) -> Self: ...
-    getLeasePeriod = get_lease_period
-    setLeasePeriod = set_lease_period
-    @property
-    def lease_period(self) -> str | None: ...
-    def get_matches(self) -> str | None: ...
-    def set_matches(self, value: _Value) -> Self: ...
-    getMatches = get_matches
-    setMatches = set_matches
-    @property
-    def matches(self) -> str | None: ...
-    def get_message_size(self) -> str | None: ...
-    def set_message_size(self, value: _Value) -> Self: ...
-    getMessageLength = get_message_size
-    setMessageLength = set_message_size
-    @property
-    def message_size(self) -> str | None: ...
-    def get_message_type(self) -> str | None: ...
-    def set_message_type(self, value: _Value) -> Self: ...
-    getMessageType = get_message_type
-    setMessageType = set_message_type
-    @property
-    def message_type(self) -> str | None: ...
-    def get_options(self) -> str | None: ...
-    def set_options(self, value: _Options) -> Self: ...
-    getOptions = get_options
-    setOptions = set_options
-    @property
-    def options(self) -> str | None: ...
-    def get_order_by(self) -> str | None: ...
-    def set_order_by(self, value: _Value) -> Self: ...
-    getOrderBy = get_order_by
-    setOrderBy = set_order_by
-    @property
-    def order_by(self) -> str | None: ...
-    def get_password(self) -> str | None: ...
-    def set_password(self, value: _Value) -> Self: ...
-    getPassword = get_password
-    setPassword = set_password
-    @property
-    def password(self) -> str | None: ...
-    def get_query_id(self) -> str | None: ...
-    def set_query_id(self, value: _Value) -> Self: ...
-    getQueryID = get_query_id
-    setQueryID = set_query_id
-    @property
-    def query_id(self) -> str | None: ...
-    def get_reason(self) -> str | None: ...
-    def set_reason(self, value: _Value) -> Self: ...
-    getReason = get_reason
-    setReason = set_reason
-    @property
-    def reason(self) -> str | None: ...
-    def get_records_inserted(self) -> str | None: ...
-    def set_records_inserted(self, value: _Value) -> Self: ...
-    getRecordsInserted = get_records_inserted
-    setRecordsInserted = set_records_inserted
-    @property
-    def records_inserted(self) -> str | None: ...
-    def get_records_returned(self) -> str | None: ...
-    def set_records_returned(self, value: _Value) -> Self: ...
-    getRecordsReturned = get_records_returned
-    setRecordsReturned = set_records_returned
-    @property
-    def records_returned(self) -> str | None: ...
-    def get_records_updated(self) -> str | None: ...
-    def set_records_updated(self, value: _Value) -> Self: ...
-    getRecordsUpdated = get_records_updated
-    setRecordsUpdated = set_records_updated
-    @property
-    def records_updated(self) -> str | None: ...
-    def get_sequence(self) -> str | None: ...
-    def set_sequence(self, value: _Value) -> Self: ...
-    getSequence = get_sequence
-    setSequence = set_sequence
-    @property
-    def sequence(self) -> str | None: ...
-    def get_sow_deleted(self) -> str | None: ...
-    def set_sow_deleted(self, value: _Value) -> Self: ...
-    getSowDelete = get_sow_deleted
-    setSowDelete = set_sow_deleted
-    @property
-    def sow_deleted(self) -> str | None: ...
-    def get_sow_key(self) -> str | None: ...
-    def set_sow_key(self, value: _Value) -> Self: ...
-    getSowKey = get_sow_key
-    setSowKey = set_sow_key
-    @property
-    def sow_key(self) -> str | None: ...
-    def get_sow_keys(self) -> str | None: ...
-    def set_sow_keys(self, value: _Value) -> Self: ...
-    getSowKeys = get_sow_keys
-    setSowKeys = set_sow_keys
-    @property
-    def sow_keys(self) -> str | None: ...
-    def get_status(self) -> str | None: ...
-    def set_status(self, value: _Value) -> Self: ...
-    getStatus = get_status
-    setStatus = set_status
-    @property
-    def status(self) -> str | None: ...
-    def get_sub_id(self) -> str | None: ...
-    def set_sub_id(self, value: _Value) -> Self: ...
-    getSubscriptionId = get_sub_id
-    setSubscriptionId = set_sub_id
-    @property
-    def sub_id(self) -> str | None: ...
-    def get_sub_ids(self) -> str | None: ...
-    def set_sub_ids(self, value: _Value) -> Self: ...
-    getSubscriptionIds = get_sub_ids
-    setSubscriptionIds = set_sub_ids
-    @property
-    def sub_ids(self) -> str | None: ...
-    def get_timeout_interval(self) -> str | None: ...
-    def set_timeout_interval(self, value: _Value) -> Self: ...
-    getTimeoutInterval = get_timeout_interval
-    setTimeoutInterval = set_timeout_interval
-    @property
-    def timeout_interval(self) -> str | None: ...
-    def get_timestamp(self) -> str | None: ...
-    def set_timestamp(self, value: _Value) -> Self: ...
-    getTimestamp = get_timestamp
-    setTimestamp = set_timestamp
-    @property
-    def timestamp(self) -> str | None: ...
-    def get_top_n(self) -> str | None: ...
-    def set_top_n(self, value: _Value) -> Self: ...
-    getTopNRecordsReturned = get_top_n
-    setTopNRecordsReturned = set_top_n
-    @property
-    def top_n(self) -> str | None: ...
-    def get_topic(self) -> str | None: ...
-    def set_topic(self, value: _Value) -> Self: ...
-    getTopic = get_topic
-    setTopic = set_topic
-    @property
-    def topic(self) -> str | None: ...
-    def get_topic_matches(self) -> str | None: ...
-    def set_topic_matches(self, value: _Value) -> Self: ...
-    getTopicMatches = get_topic_matches
-    setTopicMatches = set_topic_matches
-    @property
-    def topic_matches(self) -> str | None: ...
-    def get_user_id(self) -> str | None: ...
-    def set_user_id(self, value: _Value) -> Self: ...
-    getUserId = get_user_id
-    setUserId = set_user_id
-    @property
-    def user_id(self) -> str | None: ...
-    def get_version(self) -> str | None: ...
-    def set_version(self, value: _Value) -> Self: ...
-    getVersion = get_version
-    setVersion = set_version
-    @property
-    def version(self) -> str | None: ...
 
 @disjoint_base
 class Command:
@@ -421,8 +128,8 @@ class Command:
     def set_top_n(self, value: _Number) -> Self: ...
     def set_sequence(self, value: _Number) -> Self: ...
     def set_timeout(self, value: int | None) -> Self: ...
-    def add_ack_type(self, value: _Text | int | None) -> Self: ...
-    def set_ack_type(self, value: _Text | int | None) -> Self: ...
+    def add_ack_type(self, value: _AckTypes) -> Self: ...
+    def set_ack_type(self, value: _AckTypes) -> Self: ...
     def set_ack_type_enum(self, value: int) -> Self: ...
     def get_ack_type(self) -> str: ...
     def get_ack_type_enum(self) -> int: ...
@@ -463,6 +170,14 @@ class Command:
     def top_n(self) -> int | None: ...
 
 @disjoint_base
+class CMessageHandler:
+    # A ctypes function, a c_void_p or an address; typeshed has no public base class of the first.
+    def __init__(
+        self, function: Any, user_data: _Text | int | ctypes.c_void_p | None = None
+    ) -> None: ...
+    def __call__(self, message: Message) -> None: ...
+
+@disjoint_base
 class MessageStream:
     def __init__(self, *args: object, **kwargs: object) -> None: ...
     def __iter__(self) -> Self: ...
@@ -477,6 +192,11 @@ class MessageStream:
     def get_max_depth(self) -> int: ...
     def conflate(self) -> Self: ...
     def get_depth(self) -> int: ...
+    def batch(self, count: int, timeout: int | None = None) -> list[Message]: ...
+    @property
+    def ended(self) -> bool: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
     def close(self) -> None: ...
 
 class Client:
@@ -489,6 +209,11 @@ class Client:
         HeartbeatInitiated: ClassVar[int]
         Resubscribed: ClassVar[int]
         UNKNOWN: ClassVar[int]
+
+    class Bookmarks:
+        EPOCH: ClassVar[str]
+        MOST_RECENT: ClassVar[str]
+        NOW: ClassVar[str]
 
     def __init__(self, name: _Text, *, send_buffer_size: int = ...) -> None: ...
     def __enter__(self) -> Self: ...
@@ -535,7 +260,7 @@ class Client:
         self,
         topic: _Text,
         filter: _Text | None = None,
-        options: _Text | int | None = None,
+        options: _Options = None,
         timeout: int | None = 0,
         sub_id: _Text | None = None,
     ) -> MessageStream: ...
@@ -545,11 +270,294 @@ class Client:
         on_message: _MessageHandler,
         topic: _Text,
         filter: _Text | None = None,
-        options: _Text | int | None = None,
+        options: _Options = None,
         timeout: int | None = 0,
         sub_id: _Text | None = None,
     ) -> str: ...
+    @overload
+    def subscribe(
+        self,
+        on_message: None,
+        topic: _Text,
+        filter: _Text | None = None,
+        options: _Options = None,
+        timeout: int | None = 0,
+        sub_id: _Text | None = None,
+    ) -> MessageStream: ...
+    @overload
+    def delta_subscribe(
+        self,
+        topic: _Text,
+        filter: _Text | None = None,
+        options: _Options = None,
+        timeout: int | None = 0,
+        sub_id: _Text | None = None,
+    ) -> MessageStream: ...
+    @overload
+    def delta_subscribe(
+        self,
+        on_message: _MessageHandler,
+        topic: _Text,
+        filter: _Text | None = None,
+        options: _Options = None,
+        timeout: int | None = 0,
+        sub_id: _Text | None = None,
+    ) -> str: ...
+    @overload
+    def delta_subscribe(
+        self,
+        on_message: None,
+        topic: _Text,
+        filter: _Text | None = None,
+        options: _Options = None,
+        timeout: int | None = 0,
+        sub_id: _Text | None = None,
+    ) -> MessageStream: ...
+    @overload
+    def bookmark_subscribe(
+        self,
+        topic: _Text,
+        bookmark: _Text,
+        filter: _Text | None = None,
+        sub_id: _Text | None = None,
+        options: _Options = None,
+        timeout: int | None = 0,
+    ) -> MessageStream: ...
+    @overload
+    def bookmark_subscribe(
+        self,
+        on_message: _MessageHandler,
+        topic: _Text,
+        bookmark: _Text,
+        filter: _Text | None = None,
+        sub_id: _Text | None = None,
+        options: _Options = None,
+        timeout: int | None = 0,
+    ) -> str: ...
+    @overload
+    def bookmark_subscribe(
+        self,
+        on_message: None,
+        topic: _Text,
+        bookmark: _Text,
+        filter: _Text | None = None,
+        sub_id: _Text | None = None,
+        options: _Options = None,
+        timeout: int | None = 0,
+    ) -> MessageStream: ...
+    @overload
+    def sow(
+        self,
+        topic: _Text,
+        filter: _Text | None = None,
+        batch_size: _Number = 10,
+        timeout: int | None = 0,
+        top_n: _Number = None,
+        order_by: _Text | None = None,
+        bookmark: _Text | None = None,
+        options: _Options = 0,
+    ) -> MessageStream: ...
+    @overload
+    def sow(
+        self,
+        on_message: _MessageHandler,
+        topic: _Text,
+        filter: _Text | None = None,
+        batch_size: _Number = 10,
+        timeout: int | None = 0,
+        top_n: _Number = None,
+        order_by: _Text | None = None,
+        bookmark: _Text | None = None,
+        options: _Options = 0,
+    ) -> str: ...
+    @overload
+    def sow(
+        self,
+        on_message: None,
+        topic: _Text,
+        filter: _Text | None = None,
+        batch_size: _Number = 10,
+        timeout: int | None = 0,
+        top_n: _Number = None,
+        order_by: _Text | None = None,
+        bookmark: _Text | None = None,
+        options: _Options = 0,
+    ) -> MessageStream: ...
+    @overload
+    def sow_and_subscribe(
+        self,
+        topic: _Text,
+        filter: _Text | None = None,
+        batch_size: _Number = 1,
+        oof_enabled: object = False,
+        timeout: int | None = 0,
+        top_n: _Number = None,
+        order_by: _Text | None = None,
+        bookmark: _Text | None = None,
+        options: _Options = None,
+    ) -> MessageStream: ...
+    @overload
+    def sow_and_subscribe(
+        self,
+        on_message: _MessageHandler,
+        topic: _Text,
+        filter: _Text | None = None,
+        batch_size: _Number = 1,
+        oof_enabled: object = False,
+        timeout: int | None = 0,
+        top_n: _Number = None,
+        order_by: _Text | None = None,
+        bookmark: _Text | None = None,
+        options: _Options = None,
+    ) -> str: ...
+    @overload
+    def sow_and_subscribe(
+        self,
+        on_message: None,
+        topic: _Text,
+        filter: _Text | None = None,
+        batch_size: _Number = 1,
+        oof_enabled: object = False,
+        timeout: int | None = 0,
+        top_n: _Number = None,
+        order_by: _Text | None = None,
+        bookmark: _Text | None = None,
+        options: _Options = None,
+    ) -> MessageStream: ...
+    @overload
+    def sow_and_delta_subscribe(
+        self,
+        topic: _Text,
+        filter: _Text | None = None,
+        batch_size: _Number = 1,
+        oof_enabled: object = False,
+        send_empties: object = False,
+        timeout: int | None = 0,
+        top_n: _Number = None,
+        order_by: _Text | None = None,
+        options: _Options = None,
+    ) -> MessageStream: ...
+    @overload
+    def sow_and_delta_subscribe(
+        self,
+        on_message: _MessageHandler,
+        topic: _Text,
+        filter: _Text | None = None,
+        batch_size: _Number = 1,
+        oof_enabled: object = False,
+        send_empties: object = False,
+        timeout: int | None = 0,
+        top_n: _Number = None,
+        order_by: _Text | None = None,
+        options: _Options = None,
+    ) -> str: ...
+    @overload
+    def sow_and_delta_subscribe(
+        self,
+        on_message: None,
+        topic: _Text,
+        filter: _Text | None = None,
+        batch_size: _Number = 1,
+        oof_enabled: object = False,
+        send_empties: object = False,
+        timeout: int | None = 0,
+        top_n: _Number = None,
+        order_by: _Text | None = None,
+        options: _Options = None,
+    ) -> MessageStream: ...
+    @overload
+    def sow_delete(
+        self,
+        topic: _Text,
+        filter: _Text | None = None,
+        timeout: int | None = 0,
+    ) -> Message: ...
+    @overload
+    def sow_delete(
+        self,
+        on_message: _MessageHandler,
+        topic: _Text,
+        filter: _Text | None = None,
+        timeout: int | None = 0,
+    ) -> str: ...
+    @overload
+    def sow_delete(
+        self,
+        on_message: None,
+        topic: _Text,
+        filter: _Text | None = None,
+        timeout: int | None = 0,
+    ) -> Message: ...
+    @overload
+    def sow_delete_by_data(
+        self,
+        topic: _Text,
+        data: _Data,
+        timeout: int | None = 0,
+    ) -> Message: ...
+    @overload
+    def sow_delete_by_data(
+        self,
+        on_message: _MessageHandler,
+        topic: _Text,
+        data: _Data,
+        timeout: int | None = 0,
+    ) -> str: ...
+    @overload
+    def sow_delete_by_data(
+        self,
+        on_message: None,
+        topic: _Text,
+        data: _Data,
+        timeout: int | None = 0,
+    ) -> Message: ...
+    @overload
+    def sow_delete_by_keys(
+        self,
+        topic: _Text,
+        keys: _Text,
+        timeout: int | None = 0,
+    ) -> Message: ...
+    @overload
+    def sow_delete_by_keys(
+        self,
+        on_message: _MessageHandler,
+        topic: _Text,
+        keys: _Text,
+        timeout: int | None = 0,
+    ) -> str: ...
+    @overload
+    def sow_delete_by_keys(
+        self,
+        on_message: None,
+        topic: _Text,
+        keys: _Text,
+        timeout: int | None = 0,
+    ) -> Message: ...
     def unsubscribe(self, sub_id: _Text | None = None) -> None: ...
+    def execute(self, command: Command) -> MessageStream: ...
+    def execute_async(self, command: Command, on_message: _MessageHandler | None) -> str: ...
+    def allocate_message(self) -> Message: ...
+    def send(
+        self,
+        message: Message,
+        message_handler: _MessageHandler | None = None,
+        timeout: int | None = None,
+    ) -> str | None: ...
+    def add_message_handler(
+        self,
+        command_id: _Text,
+        message_handler: _MessageHandler,
+        acks: _AckTypes,
+        is_subscribe: object,
+    ) -> None: ...
+    def remove_message_handler(self, command_id: _Text) -> None: ...
+    def start_timer(self) -> None: ...
+    def stop_timer(self, handler: _MessageHandler | None) -> None: ...
+    @staticmethod
+    def convert_version_to_number(version: _Text) -> int: ...
+    def set_retry_on_disconnect(self, enabled: object) -> None: ...
+    def get_retry_on_disconnect(self) -> bool: ...
     def set_heartbeat(
         self, interval_seconds: float, timeout_seconds: float | None = None
     ) -> None: ...
@@ -561,6 +569,17 @@ class Client:
         self, client_disconnect_handler: Callable[[Any], object] | _Invocable | None
     ) -> None: ...
     def set_last_chance_message_handler(self, message_handler: _MessageHandler | None) -> None: ...
+    @overload
+    def set_failed_write_handler(self, failedWriteHandler: _FailedWriteHandler | None) -> None: ...
+    @overload
+    def set_failed_write_handler(
+        self, *, failed_write_handler: _FailedWriteHandler | None
+    ) -> None: ...
+    def set_global_command_type_message_handler(
+        self, command: _Text, message_handler: _MessageHandler | None
+    ) -> None: ...
+    def set_duplicate_message_handler(self, message_handler: _MessageHandler | None) -> None: ...
+    def get_duplicate_message_handler(self) -> _MessageHandler | None: ...
     def set_transport_filter(
         self, transport_filter_callable: Callable[[bytes, bool], object] | None
     ) -> None: ...

@@ -27,7 +27,12 @@ cdef class Asking(Connection):
         return bool(self.retries)
 
     cdef object next_id(self):
-        return b"%d" % amps_client_next_id(self.core)
+        """An id for a command that no program's id is in the way of."""
+        id = None
+        while id is None or has_route(self, AMPS_ID_OF_COMMAND, id) \
+                or has_route(self, AMPS_ID_OF_SUBSCRIPTION, id):
+            id = b"%d" % amps_client_next_id(self.core)
+        return id
 
     cdef Message ask(self, amps_header *header, amps_slice body, object verb, object command_id,
                      unsigned int ack_types, unsigned int awaited, unsigned int timeout_ms,

@@ -126,7 +126,7 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
         if not amps_burst_goes_on(burst) or Py_REFCNT(client) == 1:  # closed, or let go by all
             return
         if delivery.audience == AMPS_FOR_ROUTE:
-            if not amps_route_is_live(delivery.route):
+            if not amps_route_is_live(delivery.route) or (<Handler>delivery.handler).is_ended:
                 continue
             handler = (<Handler>delivery.handler).function
         else:

@@ -127,8 +127,8 @@ cdef class Executing(Publishing):
             routing.sub_id = own.get(<int>AMPS_FIELD_SUB_ID) or routing.command_id
             routing.replaces = has_option(options, b"replace")
         if facts.queries:
-            routing.query_id = own.get(<int>AMPS_FIELD_QUERY_ID) or routing.sub_id \
-                or routing.command_id
+            routing.query_id = own.get(<int>AMPS_FIELD_QUERY_ID) \
+                or own.get(<int>AMPS_FIELD_SUB_ID) or routing.command_id
         routing.verb = verb_of(command)
         routing.ack_types = command.ack_types & facts.acks_given
         routing.many_groups = is_regex(own.get(<int>AMPS_FIELD_TOPIC)) \

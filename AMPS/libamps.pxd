@@ -239,8 +239,9 @@ cdef extern from "amps.h" nogil:
     ctypedef enum amps_id_kind:
         AMPS_ID_OF_COMMAND
         AMPS_ID_OF_SUBSCRIPTION
+    bint amps_client_has_route(amps_client *client, amps_id_kind kind, amps_slice id)
     bint amps_client_remove_route(amps_client *client, amps_id_kind kind, amps_slice id,
-                                  void **handler)
+                                  amps_sink *sink)
     bint amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream)
     void amps_client_remove_routes(amps_client *client, amps_status why)
     void amps_client_want(amps_client *client, amps_audience audience, bint wanted)

@@ -22,7 +22,7 @@ cdef class Handler:
 
     cdef object function
     cdef object id      # the one by which the program knows it, as bytes
-    cdef bint is_query  # of a query alone: it ends by itself
+    cdef bint is_ended  # by the program: what was collected for it is not delivered
 
 
 cdef class Listeners:

@@ -124,8 +124,9 @@ cdef class Raw(Subscribing):
 
 
 cdef int remove_handlers(Raw client, object id) except -1:
-    remove_route(client, AMPS_ID_OF_COMMAND, id)
-    remove_route(client, AMPS_ID_OF_SUBSCRIPTION, id)
+    cdef amps_sink sink
+    remove_route(client, AMPS_ID_OF_COMMAND, id, &sink)
+    remove_route(client, AMPS_ID_OF_SUBSCRIPTION, id, &sink)
     return 0
 
 

@@ -32,14 +32,23 @@ cdef class Routing:
         if status != AMPS_OK and self.handler is not None:
             client.let_go(self.handler)
         if status == AMPS_ID_IN_USE:
-            raise _exceptions.SubidInUseException(
-                f"sub_id {id_text(self.sub_id or self.query_id or self.command_id)!r} is in use on "
-                "this client: unsubscribe it first, or replace it with option 'replace'")
+            raise self.in_use(client)
         if status != AMPS_OK:
             raise status_error(status, "placing a route")
         if self.handler is not None and not self.replaces:
             client.give_id(self.handler)
         return 0
+
+    cdef object in_use(self, Listeners client):
+        """The exception that names the id another command has."""
+        for name, kind, id in (("sub_id", AMPS_ID_OF_SUBSCRIPTION, self.sub_id),
+                               ("query_id", AMPS_ID_OF_SUBSCRIPTION, self.query_id),
+                               ("command_id", AMPS_ID_OF_COMMAND, self.command_id)):
+            if id is not None and has_route(client, kind, id):
+                break
+        return _exceptions.SubidInUseException(
+            f"{name} {id_text(id)!r} is in use on this client: unsubscribe it first, or replace it "
+            "with option 'replace'")
 
     cdef size_t list_ids(self, amps_slice *ids) except 0:
         cdef size_t count = 0
@@ -60,7 +69,6 @@ cdef class Routing:
             self.handler = Handler.__new__(Handler)
             self.handler.function = self.on_message
             self.handler.id = self.sub_id or self.query_id or self.command_id
-            self.handler.is_query = self.sub_id is None and self.query_id is not None
             sink.handler = <void *>self.handler
         if isinstance(self.on_message, CMessageHandler):
             sink.function = (<CMessageHandler>self.on_message).function
@@ -69,30 +77,44 @@ cdef class Routing:
         return 0
 
     cdef int accepted(self, Listeners client) except -1:
-        """The server has accepted the command: one that replaces has taken over by now."""
-        if self.replaces:
-            before = client.by_id.get(self.sub_id)
-            if before is not None:
-                client.let_go(before)
-            if self.handler is not None:
-                client.give_id(self.handler)
+        """The server has accepted the command: one that replaces has its id. The older handler is
+        let go of by the receive thread, which may still have messages for it."""
+        if self.replaces and self.handler is not None:
+            client.give_id(self.handler)
         return 0
 
     cdef bint remove(self, Listeners client) except -1:
-        """Takes the route back, if it is there; another with the same ids stays."""
-        return self.command_id is not None \
-            and remove_route(client, AMPS_ID_OF_COMMAND, self.command_id)
+        """Takes the route back, if it is there; another with the same ids stays. True: the server
+        may know of a subscription or query that nobody listens to now."""
+        cdef amps_sink sink
+        if self.command_id is None \
+                or not remove_route(client, AMPS_ID_OF_COMMAND, self.command_id, &sink):
+            return False
+        # That which was to be replaced may still be there.
+        return not (self.replaces and has_route(client, AMPS_ID_OF_SUBSCRIPTION, self.sub_id))
 
 
-cdef bint remove_route(Listeners client, amps_id_kind kind, object id) except -1:
-    """Removes the route that has this id, with all its ids; says whether there was one."""
+cdef bint remove_route(Listeners client, amps_id_kind kind, object id,
+                       amps_sink *sink) except -1:
+    """Removes the route that has this id, with all its ids; says whether there was one, and in
+    `sink` what it was. Also of one that has ended already no message is delivered any more."""
     cdef amps_slice text
-    cdef void *handler = NULL
     cdef object kept = borrow_text(id, &text)
-    cdef bint found = amps_client_remove_route(client.core, kind, text, &handler)
-    if handler is not NULL:
-        client.let_go(<Handler>handler)
-    return found
+    cdef object handler = client.by_id.get(id) if kind == AMPS_ID_OF_SUBSCRIPTION else None
+    if handler is not None:
+        (<Handler>handler).is_ended = True
+    if not amps_client_remove_route(client.core, kind, text, sink):
+        return False
+    if sink.handler is not NULL:
+        client.let_go(<Handler>sink.handler)
+    return True
+
+
+cdef bint has_route(Listeners client, amps_id_kind kind, object id) except -1:
+    """Is this id in use?"""
+    cdef amps_slice text
+    cdef object kept = borrow_text(id, &text)
+    return amps_client_has_route(client.core, kind, text)
 
 
 cdef object id_text(object id):

@@ -54,6 +54,8 @@ cdef class Subscribing(Executing):
         handler, values = _bind_overload("bookmark_subscribe", _BOOKMARK_SUBSCRIBE, args, kwargs)
         if values[1] is None:
             raise TypeError("bookmark_subscribe() needs a bookmark")
+        if values[1] in ("", b""):
+            raise _exceptions.InvalidBookmarkException("bookmark_subscribe: the bookmark is empty")
         values[4] = added_option(values[4], "bookmark")  # some servers replay only then
         return self.run_call("subscribe", handler, _BOOKMARK_SUBSCRIBE, values)
 
@@ -159,7 +161,8 @@ cdef class Subscribing(Executing):
     # ---- The end of a subscription --------------------------------------------------------------
 
     def unsubscribe(self, sub_id=None):
-        """Ends the subscription or query that this id was returned for; None or `'all'` ends all.
+        """Ends the subscription or query that this id was returned for, or each of a
+        comma-separated list of them; None or `'all'` ends all.
 
         Does not wait: no handler is called for it once this has returned, except one that is
         running. An unknown id is no error, nor is it one when there is no connection any more.
@@ -168,13 +171,18 @@ cdef class Subscribing(Executing):
         sub_id = b"all" if sub_id is None else id_bytes(sub_id)
         # Kept until the server is told: the end of a handler may run any code, on any thread.
         cdef object kept, query_id = None
+        cdef amps_sink sink
+        if sub_id is not None and b"," in sub_id:
+            for id in sub_id.split(b","):
+                self.unsubscribe(id.strip())
+            return
         if sub_id == b"all":
             kept = self.forget_all()
         elif sub_id is not None:
             kept = self.by_id.get(sub_id)
-            if kept is not None and (<Handler>kept).is_query:
+            if remove_route(self, AMPS_ID_OF_SUBSCRIPTION, sub_id, &sink) \
+                    and sink.verb == AMPS_COMMAND_SOW:
                 query_id, sub_id = sub_id, None
-            remove_route(self, AMPS_ID_OF_SUBSCRIPTION, query_id or sub_id)
         if (sub_id or query_id) and amps_client_state(self.core) == AMPS_OK:
             self.send_overdue()
             self.send_unsubscribe(sub_id, query_id)
@@ -184,12 +192,13 @@ cdef class Subscribing(Executing):
         return self.let_go_all()
 
     cdef int forget_subscriptions(self, object sub_ids, object query_ids) except -1:
+        cdef amps_sink sink
         for ids in (sub_ids, query_ids):
             for id in (ids or b"").split(b","):
                 if id.strip() == b"all":
                     self.forget_all()
                 elif id.strip():
-                    remove_route(self, AMPS_ID_OF_SUBSCRIPTION, id.strip())
+                    remove_route(self, AMPS_ID_OF_SUBSCRIPTION, id.strip(), &sink)
         return 0
 
     cdef int send_unsubscribe(self, object sub_id, object query_id) except -1:
@@ -199,9 +208,8 @@ cdef class Subscribing(Executing):
         return 0
 
     cdef int withdraw(self, Routing routing) except -1:
-        """A command failed that may have reached the server. One that was to replace another
-        leaves that as it is."""
-        if routing.remove(self) and not routing.replaces:
+        """A command failed that may have reached the server."""
+        if routing.remove(self):
             self.send_end(routing.sub_id, None if routing.sub_id else routing.query_id)
         if routing.stream is not None:
             routing.stream.is_over = True
@@ -256,8 +264,8 @@ _FIELD_OF["keys"] = AMPS_FIELD_SOW_KEYS
 
 cdef object added_option(object options, object name):
     """Options with one more."""
-    options = options_text(options)
-    if isinstance(options, bytes):
+    options = field_bytes(AMPS_FIELD_OPTIONS, options_text(options), False)
+    if options is not None:
         options = options.decode("utf-8", "surrogateescape")
     return f"{options},{name}" if options else name
 

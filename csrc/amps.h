@@ -326,10 +326,12 @@ typedef enum amps_id_kind {
  * for the ids of a route whose results are complete), AMPS_NO_MEMORY. */
 amps_status amps_client_add_route(amps_client *client, const amps_slice *ids, size_t count,
                                   const amps_sink *sink);
-/* Removes the route that has this id, with all its ids. True: there was one, and *handler is its
- * handler, if it has not been let go of; an unknown id is no error. */
+bool        amps_client_has_route(amps_client *client, amps_id_kind kind, amps_slice id);
+/* Removes the route that has this id, with all its ids, and ends its stream. True: there was one,
+ * and *sink says for whom (its stream may be gone by now); an unknown id is no error. One whose
+ * results are complete counts as none, and ends by itself. */
 bool amps_client_remove_route(amps_client *client, amps_id_kind kind, amps_slice id,
-                              void **handler);
+                              amps_sink *sink);
 /* The same by the command id, but only if it is still the route of that stream. */
 bool amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream);
 void amps_client_remove_routes(amps_client *client, amps_status why); /* all; ends streams */

@@ -568,11 +568,15 @@ amps_status amps_client_add_route(amps_client *client, const amps_slice *ids, si
     return amps_routes_add(&client->routes, ids, count, sink);
 }
 
-bool amps_client_remove_route(amps_client *client, amps_id_kind kind, amps_slice id, void **handler)
+bool amps_client_has_route(amps_client *client, amps_id_kind kind, amps_slice id)
 {
-    *handler = NULL;
-    return !amps_client_is_inherited(client) &&
-           amps_routes_remove(&client->routes, kind, id, handler);
+    return !amps_client_is_inherited(client) && amps_routes_has(&client->routes, kind, id);
+}
+
+bool amps_client_remove_route(amps_client *client, amps_id_kind kind, amps_slice id,
+                              amps_sink *sink)
+{
+    return !amps_client_is_inherited(client) && amps_routes_remove(&client->routes, kind, id, sink);
 }
 
 bool amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream)

@@ -312,3 +312,11 @@ size_t amps_header_write(const amps_header *header, char *out)
     *at++ = '}';
     return (size_t)(at - out);
 }
+
+bool amps_header_is_failure(const amps_header *header)
+{
+    const amps_slice status = header->value[AMPS_FIELD_STATUS];
+    return amps_header_has(header, AMPS_FIELD_STATUS) &&
+           !amps_slice_equal(status, amps_slice_of("success")) &&
+           !amps_slice_equal(status, amps_slice_of("retry"));
+}

@@ -33,4 +33,7 @@ size_t amps_header_write(const amps_header *header, char *out);
 #define AMPS_NUMBER_TEXT_MAX 20u
 amps_slice amps_number_text(uint64_t number, char out[AMPS_NUMBER_TEXT_MAX]); /* decimal digits */
 
+/* Does this ack say that its command failed? A status that nobody has heard of is no success. */
+bool amps_header_is_failure(const amps_header *header);
+
 #endif

@@ -171,6 +171,15 @@ static amps_status hand_to(amps_reader *reader, amps_route *route, const amps_me
     return AMPS_OK;
 }
 
+/* Nobody but who collects for its handler knows when that may go. */
+static void let_go_of(amps_reader *reader, const amps_route *route, const amps_message *message)
+{
+    if (route->sink.handler != NULL) {
+        *next_delivery(reader) =
+            (amps_delivery){AMPS_FOR_NOBODY, route->sink.handler, route, *message};
+    }
+}
+
 /* The results of a route's command may have become complete by what was just handed over: then its
  * stream ends, and its handler, told or not, is let go of. */
 static void end_if_complete(amps_reader *reader, amps_route *route, const amps_message *message)
@@ -186,9 +195,8 @@ static void end_if_complete(amps_reader *reader, amps_route *route, const amps_m
         }
         if (sink->stream != NULL) {
             amps_stream_end(sink->stream, AMPS_END);
-        } else if (sink->handler != NULL) {
-            *next_delivery(reader) =
-                (amps_delivery){AMPS_FOR_NOBODY, sink->handler, route, *message};
+        } else {
+            let_go_of(reader, route, message);
         }
     } else if (atomic_load(&route->is_complete) && amps_ending_is_over(&route->ending)) {
         amps_routes_end(reader->setup.routes, route);
@@ -370,12 +378,6 @@ static amps_status route_records(amps_reader *reader, const amps_header *header,
     }
 }
 
-static bool is_failure(const amps_header *header)
-{
-    return amps_header_has(header, AMPS_FIELD_STATUS) &&
-           amps_slice_equal(header->value[AMPS_FIELD_STATUS], amps_slice_of("failure"));
-}
-
 /* Does the ack answer the very command that the route was made for? One of an earlier command with
  * the same query id or subscription id says nothing about this one's end. */
 static bool is_answer_to(amps_reader *reader, const amps_header *header, const amps_route *route)
@@ -384,17 +386,24 @@ static bool is_answer_to(amps_reader *reader, const amps_header *header, const a
            route_of_field(reader, header, AMPS_FIELD_COMMAND_ID) == route;
 }
 
-/* What the ack means for the end of its command; then for its ids. */
+/* A command that replaces another has been accepted. */
+static void take_over(amps_reader *reader, amps_route *route, const amps_message *message)
+{
+    amps_route *older[AMPS_ROUTE_IDS_MAX];
+    publish_streams(reader); /* what came before it is still for the older one */
+    size_t count = amps_routes_take_over(reader->setup.routes, route, older);
+    for (size_t i = 0; i < count; i++) {
+        let_go_of(reader, older[i], message);
+    }
+}
+
+/* What the ack means for the end of its command. */
 static void note_ack(amps_reader *reader, amps_route *route, const amps_header *header,
                      uint32_t types, const amps_message *message)
 {
     uint64_t returned = 0;
-    bool     failed = is_failure(header);
+    bool     failed = amps_header_is_failure(header);
     bool counts = amps_header_number(header, AMPS_FIELD_RECORDS_RETURNED, UINT32_MAX, &returned);
-    if (route->sink.replaces && (types & AMPS_ACK_PROCESSED) != 0 && !failed) {
-        flush(reader); /* what came before it is still for the older one */
-        amps_routes_take_over(reader->setup.routes, route);
-    }
     amps_ending_ack(&route->ending, types, failed, counts && returned > 0);
     end_if_complete(reader, route, message);
 }
@@ -403,7 +412,7 @@ static void note_ack(amps_reader *reader, amps_route *route, const amps_header *
  * any other message that nobody is told. */
 static bool is_failed_write(const amps_header *header, const amps_route *route)
 {
-    if (!is_failure(header)) {
+    if (!amps_header_is_failure(header)) {
         return false;
     }
     if (route != NULL) {
@@ -413,8 +422,9 @@ static bool is_failed_write(const amps_header *header, const amps_route *route)
     return amps_header_has(header, AMPS_FIELD_SEQUENCE);
 }
 
-/* Those who wait inside the library, and whoever wanted all acks before these were told; then a
- * route whose application asked for this type, and when nobody was told, the last chance. */
+/* Whoever wants all acks is told first. Then a route gets the ids that it replaces, for those who
+ * wait inside the library and are told next may use them at once; then a route whose application
+ * asked for this type, and when nobody was told, the last chance. */
 static amps_status route_ack(amps_reader *reader, const amps_header *header,
                              const amps_message *message)
 {
@@ -426,6 +436,11 @@ static amps_status route_ack(amps_reader *reader, const amps_header *header,
     uint32_t                types = amps_header_has(header, AMPS_FIELD_ACK_TYPE)
                                         ? amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE])
                                         : 0;
+    bool                    is_answer = route != NULL && is_answer_to(reader, header, route);
+    if (is_answer && route->sink.replaces && (types & AMPS_ACK_PROCESSED) != 0 &&
+        !amps_header_is_failure(header)) {
+        take_over(reader, route, message);
+    }
     told = reader->setup.ack(reader->setup.client, header, message) || told;
     if (is_failed_write(header, route)) {
         told = deliver_to(reader, AMPS_FOR_FAILED_WRITE, message) || told;
@@ -436,8 +451,8 @@ static amps_status route_ack(amps_reader *reader, const amps_header *header,
         if (listener(route) != NULL && (route->sink.ack_types & types) != 0) {
             status = hand_to(reader, route, message);
         }
-        told = told || !is_silent || !is_failure(header);
-        if (is_answer_to(reader, header, route)) {
+        told = told || !is_silent || !amps_header_is_failure(header);
+        if (is_answer) {
             note_ack(reader, route, header, types, message);
         }
     }

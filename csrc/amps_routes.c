@@ -214,21 +214,20 @@ amps_status amps_routes_add(amps_routes *routes, const amps_slice *ids, size_t c
 
 /* ---- Removing ------------------------------------------------------------------------------- */
 
-/* `only`: unless NULL, the route must be that stream's. */
+/* `only`: unless NULL, the route must be that stream's. One whose results are complete stays: it
+ * waits for acks that would else be taken for nobody's. */
 static bool remove_by_id(amps_routes *routes, amps_id_kind kind, amps_slice id,
-                         const amps_stream *only, void **handler)
+                         const amps_stream *only, amps_sink *sink)
 {
     amps_route *unused = NULL;
     amps_mutex_lock(&routes->lock);
     amps_route *route = route_of(routes, kind, id);
-    bool        found = route != NULL && (only == NULL || route->sink.stream == only);
-    if (found && atomic_load(&route->is_complete)) { /* there is nothing to be removed from */
-        unlink_route(routes, route, &unused);
-        found = false;
-    } else if (found) {
-        *handler = route->sink.handler;
-        if (route->sink.stream != NULL) { /* whoever iterates it would wait for ever */
-            amps_stream_end(route->sink.stream, AMPS_CLOSED);
+    bool        found = route != NULL && !atomic_load(&route->is_complete) &&
+                 (only == NULL || route->sink.stream == only);
+    if (found) {
+        *sink = route->sink;
+        if (sink->stream != NULL) {
+            amps_stream_end(sink->stream, AMPS_CLOSED);
         }
         remove_route(routes, route, &unused);
     }
@@ -237,15 +236,24 @@ static bool remove_by_id(amps_routes *routes, amps_id_kind kind, amps_slice id,
     return found;
 }
 
-bool amps_routes_remove(amps_routes *routes, amps_id_kind kind, amps_slice id, void **handler)
+bool amps_routes_remove(amps_routes *routes, amps_id_kind kind, amps_slice id, amps_sink *sink)
 {
-    return remove_by_id(routes, kind, id, NULL, handler);
+    return remove_by_id(routes, kind, id, NULL, sink);
 }
 
 bool amps_routes_remove_stream(amps_routes *routes, amps_slice id, const amps_stream *stream)
 {
-    void *handler;
-    return remove_by_id(routes, AMPS_ID_OF_COMMAND, id, stream, &handler);
+    amps_sink sink;
+    return remove_by_id(routes, AMPS_ID_OF_COMMAND, id, stream, &sink);
+}
+
+bool amps_routes_has(amps_routes *routes, amps_id_kind kind, amps_slice id)
+{
+    amps_mutex_lock(&routes->lock);
+    const amps_route *route = route_of(routes, kind, id);
+    bool              has = route != NULL && !atomic_load(&route->is_complete);
+    amps_mutex_unlock(&routes->lock);
+    return has;
 }
 
 void amps_routes_remove_all(amps_routes *routes, amps_status why)
@@ -297,10 +305,12 @@ amps_route *amps_routes_find(amps_routes *routes, amps_id_kind kind, amps_slice 
     return route;
 }
 
-void amps_routes_take_over(amps_routes *routes, amps_route *route)
+size_t amps_routes_take_over(amps_routes *routes, amps_route *route,
+                             amps_route *older[AMPS_ROUTE_IDS_MAX])
 {
-    amps_route *unused = NULL;
+    size_t count = 0;
     amps_mutex_lock(&routes->lock);
+    AMPS_ASSERT(routes->entered > 0);
     for (size_t i = 0; i < route->link_count && is_in_table(route); i++) {
         amps_route_link *link = &route->links[i];
         amps_route      *other = holder_of(routes, link);
@@ -311,13 +321,16 @@ void amps_routes_take_over(amps_routes *routes, amps_route *route)
             if (other->sink.stream != NULL) {
                 amps_stream_end(other->sink.stream, AMPS_END);
             }
-            remove_route(routes, other, &unused);
+            unlink_route(routes, other, NULL);
+            if (!atomic_load(&other->is_complete)) {
+                older[count++] = other;
+            }
         }
         put_link(routes, link); /* its chain may grow a little: grow() is for who adds */
     }
     atomic_fetch_add(&routes->changes, 1);
     amps_mutex_unlock(&routes->lock);
-    free_chain(unused);
+    return count;
 }
 
 void amps_routes_end(amps_routes *routes, amps_route *route)

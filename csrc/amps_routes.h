@@ -53,7 +53,10 @@ void amps_routes_fini(amps_routes *routes); /* nobody is inside */
  * is added under its command id only, until it takes over. */
 amps_status amps_routes_add(amps_routes *routes, const amps_slice *ids, size_t count,
                             const amps_sink *sink);
-bool amps_routes_remove(amps_routes *routes, amps_id_kind kind, amps_slice id, void **handler);
+/* Is this id in use? */
+bool amps_routes_has(amps_routes *routes, amps_id_kind kind, amps_slice id);
+/* Its stream ends. *sink is whom it was for; of a stream there only that there was one. */
+bool amps_routes_remove(amps_routes *routes, amps_id_kind kind, amps_slice id, amps_sink *sink);
 /* The same by the command id, but only if it is still the route of that stream. */
 bool amps_routes_remove_stream(amps_routes *routes, amps_slice id, const amps_stream *stream);
 /* All of them; their streams end for the reason given. */
@@ -65,8 +68,10 @@ void amps_routes_leave(amps_routes *routes);
 amps_route *amps_routes_find(amps_routes *routes, amps_id_kind kind, amps_slice id);
 
 /* The receive thread's, while it is inside. The server accepted a route that replaces: it gets the
- * rest of its ids; who had them is removed, and their stream ends. */
-void amps_routes_take_over(amps_routes *routes, amps_route *route);
+ * rest of its ids; who had them has ended, and their stream ends. Gives them and their number:
+ * their handlers can be let go of after what was collected for them. */
+size_t amps_routes_take_over(amps_routes *routes, amps_route *route,
+                             amps_route *older[AMPS_ROUTE_IDS_MAX]);
 /* Takes a route that has ended by itself out of the table; what was collected for its handler may
  * still be delivered. */
 void amps_routes_end(amps_routes *routes, amps_route *route);

@@ -410,7 +410,8 @@ size_t amps_stream_depth(const amps_stream *stream)
 {
     uint64_t taken = atomic_load(&stream->taken_shown);
     uint64_t put = atomic_load(&stream->put_shown);
-    return put > taken ? (size_t)(put - taken) : 0;
+    bool     is_closed = (atomic_load(&stream->flags) & CLOSED) != 0;
+    return put > taken && !is_closed ? (size_t)(put - taken) : 0;
 }
 
 bool amps_stream_is_full(const amps_stream *stream)

@@ -1,6 +1,7 @@
 /* amps_waits.c: a list of those who wait, few at a time. */
 #include "amps_waits.h"
 
+#include "amps_header.h"
 #include "amps_memory.h"
 
 struct amps_waiter {
@@ -109,8 +110,7 @@ bool amps_waits_tell(amps_waits *waits, const amps_header *header, const amps_me
         return false;
     }
     uint32_t types = amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE]);
-    bool     failed = amps_header_has(header, AMPS_FIELD_STATUS) &&
-                  amps_slice_equal(header->value[AMPS_FIELD_STATUS], amps_slice_of("failure"));
+    bool     failed = amps_header_is_failure(header);
     amps_mutex_lock(&waits->lock);
     for (amps_waiter *waiter = waits->waiters; waiter != NULL; waiter = waiter->next) {
         if (is_about(waiter, id)) {

@@ -31,8 +31,8 @@ static inline amps_status add_stream(amps_routes *routes, const char *id, amps_s
 /* The handler is all the binding wants back. */
 static inline bool take_out(amps_routes *routes, const char *id)
 {
-    void *handler;
-    return amps_routes_remove(routes, KIND, amps_slice_of(id), &handler);
+    amps_sink sink;
+    return amps_routes_remove(routes, KIND, amps_slice_of(id), &sink);
 }
 
 static inline amps_status add(amps_routes *routes, const char *id, void *handler)

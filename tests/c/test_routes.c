@@ -120,7 +120,7 @@ static void the_table_grows_and_every_id_is_still_found(void)
 {
     size_t      before = amps_memory_live();
     char        id[24];
-    void       *handler;
+    amps_sink   sink;
     amps_routes routes;
     amps_routes_init(&routes);
     for (size_t number = 0; number < MANY; number++) {
@@ -128,8 +128,8 @@ static void the_table_grows_and_every_id_is_still_found(void)
         CHECK_STATUS(add_bytes(&routes, text, &handlers[number]), AMPS_OK);
     }
     for (size_t number = 0; number < MANY; number += 2) {
-        CHECK(amps_routes_remove(&routes, KIND, id_of(number, id), &handler));
-        CHECK(handler == &handlers[number]);
+        CHECK(amps_routes_remove(&routes, KIND, id_of(number, id), &sink));
+        CHECK(sink.handler == &handlers[number]);
     }
     for (size_t number = 0; number < MANY; number++) {
         amps_route *route = amps_routes_find(&routes, KIND, id_of(number, id));

@@ -18,8 +18,8 @@ static void *found_sub(amps_routes *routes, const char *id)
 
 static bool take_out_sub(amps_routes *routes, const char *id)
 {
-    void *handler;
-    return amps_routes_remove(routes, SUBS, amps_slice_of(id), &handler);
+    amps_sink sink;
+    return amps_routes_remove(routes, SUBS, amps_slice_of(id), &sink);
 }
 
 static void a_route_is_found_by_each_of_its_ids_and_goes_with_all(void)
@@ -61,6 +61,7 @@ static void one_id_in_use_refuses_the_whole_route(void)
 static void a_route_that_replaces_takes_over_when_it_is_told(void)
 {
     amps_stream *older = amps_stream_new(0), *newer = amps_stream_new(0);
+    amps_route  *replaced[AMPS_ROUTE_IDS_MAX];
     amps_routes  routes;
     amps_routes_init(&routes);
     CHECK_STATUS(add_ids(&routes, "1", "s", "s", &(amps_sink){.stream = older}), AMPS_OK);
@@ -68,11 +69,13 @@ static void a_route_that_replaces_takes_over_when_it_is_told(void)
                  AMPS_OK);
     amps_routes_enter(&routes);
     amps_route *route = amps_routes_find(&routes, KIND, BYTES("2"));
-    CHECK(amps_routes_find(&routes, SUBS, BYTES("s"))->sink.stream == older);
-    amps_routes_take_over(&routes, route);
+    amps_route *first = amps_routes_find(&routes, SUBS, BYTES("s"));
+    CHECK(first->sink.stream == older);
+    CHECK_NUMBER(amps_routes_take_over(&routes, route, replaced), 1);
+    CHECK(replaced[0] == first && amps_route_is_live(first)); /* it is owed what was collected */
     CHECK(amps_routes_find(&routes, SUBS, BYTES("s")) == route);
     CHECK(amps_routes_find(&routes, KIND, BYTES("1")) == NULL);
-    amps_routes_take_over(&routes, route); /* told twice, it has all it wants */
+    CHECK_NUMBER(amps_routes_take_over(&routes, route, replaced), 0); /* it has all it wants */
     amps_routes_leave(&routes);
     CHECK_STATUS(amps_stream_wait(older, 0), AMPS_END);
     CHECK_STATUS(amps_stream_wait(newer, 0), AMPS_AGAIN);
@@ -85,6 +88,7 @@ static void a_route_that_replaces_takes_over_when_it_is_told(void)
 
 static void a_route_that_was_refused_leaves_the_older_one_alone(void)
 {
+    amps_route *replaced[AMPS_ROUTE_IDS_MAX];
     amps_routes routes;
     amps_routes_init(&routes);
     CHECK_STATUS(add_ids(&routes, "1", "s", "s", &(amps_sink){.handler = &handlers[1]}), AMPS_OK);
@@ -94,7 +98,7 @@ static void a_route_that_was_refused_leaves_the_older_one_alone(void)
     amps_routes_enter(&routes);
     amps_route *refused = amps_routes_find(&routes, KIND, BYTES("2"));
     CHECK(take_out(&routes, "2"));
-    amps_routes_take_over(&routes, refused); /* the server's word comes too late */
+    CHECK_NUMBER(amps_routes_take_over(&routes, refused, replaced), 0); /* it comes too late */
     amps_routes_end(&routes, refused);
     CHECK(found_sub(&routes, "s") == &handlers[1]);
     amps_routes_leave(&routes);
@@ -104,7 +108,7 @@ static void a_route_that_was_refused_leaves_the_older_one_alone(void)
 static void the_ids_of_complete_results_may_be_used_again(void)
 {
     size_t      before = amps_memory_live();
-    void       *handler = NULL;
+    amps_sink   sink;
     amps_routes routes;
     amps_routes_init(&routes);
     CHECK_STATUS(add_ids(&routes, "1", "q", "q", &(amps_sink){.handler = &handlers[1]}), AMPS_OK);
@@ -117,13 +121,33 @@ static void the_ids_of_complete_results_may_be_used_again(void)
     CHECK(amps_route_is_live(complete)); /* what was collected for its handler is delivered */
     amps_routes_end(&routes, complete);  /* it is out already */
     CHECK_NUMBER(routes.count, 2);
-    atomic_store(&amps_routes_find(&routes, SUBS, BYTES("q"))->is_complete, true);
-    CHECK(!amps_routes_remove(&routes, SUBS, BYTES("q"), &handler)); /* there is nothing to end */
-    CHECK(handler == NULL);
+    CHECK(amps_routes_has(&routes, SUBS, BYTES("q")));
+    complete = amps_routes_find(&routes, SUBS, BYTES("q"));
+    atomic_store(&complete->is_complete, true);
+    CHECK(!amps_routes_has(&routes, SUBS, BYTES("q")));
+    CHECK(!amps_routes_remove(&routes, SUBS, BYTES("q"), &sink)); /* there is nothing to end */
+    CHECK_NUMBER(routes.count, 2); /* its last acks may come, and are expected */
+    amps_routes_end(&routes, complete);
     CHECK_NUMBER(routes.count, 0);
     amps_routes_leave(&routes);
     amps_routes_fini(&routes);
     CHECK_NUMBER(amps_memory_live(), before);
+}
+
+static void a_route_taken_out_ends_its_stream_and_says_what_it_was_for(void)
+{
+    amps_stream *stream = amps_stream_new(0);
+    amps_sink    sink;
+    amps_routes  routes;
+    amps_routes_init(&routes);
+    CHECK_STATUS(
+        add_ids(&routes, "1", "q", "q", &(amps_sink){.stream = stream, .verb = AMPS_COMMAND_SOW}),
+        AMPS_OK);
+    CHECK(amps_routes_remove(&routes, SUBS, BYTES("q"), &sink));
+    CHECK(sink.verb == AMPS_COMMAND_SOW && sink.handler == NULL);
+    CHECK_STATUS(amps_stream_wait(stream, 0), AMPS_CLOSED);
+    amps_routes_fini(&routes);
+    amps_stream_drop(stream);
 }
 
 static void a_route_that_ended_goes_when_nobody_is_inside(void)
@@ -152,6 +176,7 @@ int main(void)
     RUN(a_route_that_replaces_takes_over_when_it_is_told);
     RUN(a_route_that_was_refused_leaves_the_older_one_alone);
     RUN(the_ids_of_complete_results_may_be_used_again);
+    RUN(a_route_taken_out_ends_its_stream_and_says_what_it_was_for);
     RUN(a_route_that_ended_goes_when_nobody_is_inside);
     return 0;
 }

@@ -246,9 +246,9 @@ static inline amps_status witness_route(witness *seen, const char *id, const amp
 
 static inline bool witness_unroute(witness *seen, const char *id)
 {
-    void *handler;
+    amps_sink sink;
     return amps_client_remove_route(seen->client, AMPS_ID_OF_SUBSCRIPTION, amps_slice_of(id),
-                                    &handler);
+                                    &sink);
 }
 
 /* Connected, with handlers named like their ids. */

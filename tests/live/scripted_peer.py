@@ -37,6 +37,16 @@ def say(**fields):
     return lambda peer, seen: peer.send(ack(seen, **{"version": "5.3.4.1", **fields}))
 
 
+def say_all(**fields):
+    """An answer: every ack that the command asks for."""
+
+    def answer(peer, seen):
+        kinds = seen.get("a", "").split(",")
+        peer.send(b"".join(ack(seen, kind=kind, **fields) for kind in kinds if kind))
+
+    return answer
+
+
 def refuse(reason):
     return say(status="failure", reason=reason)
 
@@ -61,7 +71,15 @@ def stop_reading(peer, seen):
     peer.reads.clear()
 
 
-POLITE = {"logon": say(), "subscribe": say(), "flush": say(), "heartbeat": say()}
+POLITE = {
+    "logon": say(),
+    "subscribe": say(),
+    "delta_subscribe": say(),
+    "flush": say_all(),
+    "heartbeat": say(),
+    "sow_delete": say_all(records_deleted=0),
+    "p": say_all(),
+}
 
 
 class ScriptedPeer:

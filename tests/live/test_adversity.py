@@ -145,6 +145,8 @@ def test_closing_while_a_flush_waits_ends_it(peer, log_on):
 
 
 def test_a_failure_and_the_end_right_after_it_still_tell_the_reason(peer, new_client):
+    """Point 8 of the protocol's list."""
+
     def refuse_and_go(server, seen):
         say(status="failure", reason="auth failure")(server, seen)
         server.hang_up()

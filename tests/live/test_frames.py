@@ -104,6 +104,7 @@ def test_a_number_that_does_not_fit_its_field_is_absent(stream):
     ],
 )
 def test_a_header_may_be_written_in_many_ways(stream, header):
+    """Point 2 of the protocol's list."""
     message = given_for(*stream, header, b'{"x":"body"}')
     told = [message.get_command(), message.get_topic(), message.get_correlation_id()]
     assert [*told, message.get_data()] == ["publish", "t", "1", '{"x":"body"}']
@@ -134,6 +135,7 @@ def conversation():
 
 
 def test_frames_may_be_split_at_every_byte(stream):
+    """Point 1 of the protocol's list."""
     server, messages = stream
     data, bodies = conversation()
     for cut in range(len(data) + 1):
@@ -176,6 +178,7 @@ def test_zero_length_frames_mean_nothing(stream):
 
 
 def test_records_of_one_frame_do_not_leak_into_each_other(stream):
+    """Point 4 of the protocol's list."""
     server, messages = stream
     first = b'{"k":"1","l":1,"x":"a","bm":"b","ts":"c","e":9}1'
     second = b'{"k":"2","l":1}2'

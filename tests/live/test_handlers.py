@@ -12,7 +12,7 @@ from .scripted_peer import delivery, wait_until
 
 
 def test_what_a_handler_raises_goes_to_the_listener_and_the_rest_is_delivered(sandbox, log_on):
-    """Case 2 of the conformance list."""
+    """Case 2 of the conformance list. Point 8 of the smoke checklist."""
     client, told, got = log_on(sandbox), queue.Queue(), queue.Queue()
     client.set_exception_listener(told.put)
     problems = {"2": ValueError("two"), "4": SystemExit(4), "6": KeyboardInterrupt()}
@@ -54,6 +54,22 @@ BLOCKING = {
     "logon": lambda client, uri: client.logon(),
     "subscribe": lambda client, uri: client.subscribe("u"),
     "subscribe with a handler": lambda client, uri: client.subscribe(print, "u"),
+    **{
+        name: lambda client, uri, name=name, args=args: getattr(client, name)(*args)
+        for name, args in {
+            "delta_subscribe": ("u",),
+            "bookmark_subscribe": ("u", "0"),
+            "sow": ("u",),
+            "sow_and_subscribe": (print, "u"),
+            "sow_and_delta_subscribe": ("u",),
+            "sow_delete": ("u", "1=1"),
+            "sow_delete_by_data": (print, "u", "{}"),
+            "sow_delete_by_keys": ("u", "1"),
+            "execute": (AMPS.Command("flush"),),
+            "execute_async": (AMPS.Command("sow").set_topic("u"), print),
+            "send": (AMPS.Message().set_command("flush").set_ack_type("processed"), None, 0),
+        }.items()
+    },
     "publish_flush": lambda client, uri: client.publish_flush(),
     "flush": lambda client, uri: client.flush(),
     "set_heartbeat": lambda client, uri: client.set_heartbeat(5),
@@ -62,7 +78,7 @@ BLOCKING = {
 
 @pytest.mark.parametrize("call", BLOCKING.values(), ids=BLOCKING)
 def test_what_waits_for_the_server_is_refused_inside_a_handler(sandbox, log_on, call):
-    """Case 1 of the conformance list."""
+    """Case 1 of the conformance list. Point 9 of the smoke checklist."""
     client, told, got = log_on(sandbox), queue.Queue(), queue.Queue()
     client.set_exception_listener(told.put)
 
@@ -92,12 +108,14 @@ def test_iterating_a_stream_inside_a_handler_is_refused(sandbox, log_on):
 
 
 def test_a_handler_may_publish_unsubscribe_and_use_another_client(sandbox, log_on, inbox):
+    """Point 9 of the smoke checklist."""
     client, other = log_on(sandbox), log_on(sandbox, "other")
     once = []
     inner = client.subscribe("^u|v$")
 
     def handler(message):
         once.append(message.get_data())
+        client.execute_async(AMPS.Command("publish").set_topic("w").set_data("w"), None)
         client.publish("u", "from the handler")
         other.publish_flush(5000)
         other.subscribe(inbox, "v")
@@ -109,6 +127,7 @@ def test_a_handler_may_publish_unsubscribe_and_use_another_client(sandbox, log_o
         client.publish("t", "x")
     assert next(inner).get_data() == "from the handler"
     wait_until(lambda: "v" in [each.topic for each in sandbox.subscriptions()])
+    assert "w" in [frame.header["t"] for frame in sandbox.received("publish")]
     client.publish("v", "y")
     assert inbox.bodies(1) == ["y"]
     assert once == ["x"]

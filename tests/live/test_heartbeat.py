@@ -41,6 +41,7 @@ def test_it_is_started_again_after_each_logon(sandbox, log_on):
 
 
 def test_a_quiet_client_beats_and_keeps_its_connection(log_on):
+    """Point 9 of the protocol's list."""
     with Sandbox(strict_heartbeats=True) as sandbox:
         client = log_on(sandbox)
         client.set_heartbeat(INTERVAL_S)
@@ -118,7 +119,10 @@ def test_the_client_may_come_back_after_silence(peer, log_on):
 
 
 def test_an_echoing_server_starts_no_ping_pong(peer, log_on):
-    """A server that answers each beat with a heartbeat, and the client each heartbeat..."""
+    """A server that answers each beat with a heartbeat, and the client each heartbeat...
+
+    Point 9 of the protocol's list.
+    """
     server = peer()
     client = log_on(server)
 

@@ -94,6 +94,7 @@ NONSENSE = [None, "", "|", "not a number|1|", "²|1|", "-5|1|", "9" * 5000 + "|1
 
 @pytest.mark.parametrize("bookmark", NONSENSE, ids=range(len(NONSENSE)))
 def test_an_answer_that_tells_little_or_nonsense_will_do(peer, new_client, bookmark):
+    """Point 8 of the protocol's list."""
     client = new_client()
     client.connect(peer(logon=say(version="?..x", bm=bookmark)).uri())
     client.logon()
@@ -151,6 +152,8 @@ def test_an_authenticator_supplies_the_password_and_is_told_of_success(new_clien
 
 
 def test_a_challenge_is_answered_with_a_new_command(new_client):
+    """Point 8 of the protocol's list."""
+
     def judge(client, user, pw):
         return Accept("bobby") if pw == "answer" else Retry("bobby", "challenge-77")
 

@@ -123,6 +123,7 @@ def test_a_refused_flush_raises_by_the_reason(peer, log_on):
 
 @pytest.mark.parametrize("reason", ["bad filter", "auth failure", "authentication disabled"])
 def test_a_reason_with_a_success_means_nothing(peer, log_on, reason):
+    """Point 6 of the protocol's list."""
     client = log_on(peer(logon=say(reason=reason), subscribe=say(reason=reason)))
     client.subscribe("t").close()
 

@@ -29,7 +29,7 @@ def test_a_loop_gets_every_message_in_order(sandbox, log_on):
 
 
 def test_a_timeout_gives_none_and_the_stream_goes_on(sandbox, log_on):
-    """Case 94 of the conformance list."""
+    """Case 94 of the conformance list. Point 7 of the smoke checklist."""
     client = log_on(sandbox)
     stream = client.subscribe("t")
     assert stream.timeout(100) is stream
@@ -97,6 +97,7 @@ def test_closing_from_another_thread_wakes_who_waits(sandbox, log_on, close):
 
 
 def test_leaving_a_loop_and_forgetting_the_stream_unsubscribes(sandbox, log_on):
+    """Point 5 of the smoke checklist."""
     client = log_on(sandbox)
     client.publish("t", "nobody listens yet")
 
@@ -146,6 +147,7 @@ def test_a_stream_keeps_its_client_alive(sandbox, log_on):
 
 
 def test_no_more_than_the_depth_waits_and_nothing_is_lost(sandbox, log_on):
+    """Point 7 of the smoke checklist."""
     client, publisher = log_on(sandbox), log_on(sandbox, "publisher")
     stream = client.subscribe("t").max_depth(10)
     for number in range(2000):

@@ -95,6 +95,7 @@ def test_subscribing_needs_a_connection_and_a_logon(sandbox, new_client):
 
 
 def test_a_message_of_several_subscriptions_is_delivered_once_for_each(peer, log_on):
+    """Point 3 of the protocol's list."""
     server, got = peer(), queue.Queue()
     client = log_on(server)
     for sub_id in ("a", "b", "c"):
@@ -106,6 +107,7 @@ def test_a_message_of_several_subscriptions_is_delivered_once_for_each(peer, log
 
 
 def test_sids_wins_and_sub_id_alone_will_do(peer, log_on, inboxes):
+    """Point 3 of the protocol's list."""
     server = peer()
     client = log_on(server)
     first, second = inboxes(), inboxes()
@@ -178,6 +180,8 @@ def test_late_messages_and_those_for_nobody_go_to_the_last_chance_handler(peer, 
 
 
 def test_messages_in_the_same_packet_as_the_ack_are_not_lost(peer, log_on, inbox):
+    """Point 10 of the protocol's list."""
+
     def answer(server, seen):
         server.send(delivery(b"early") + ack(seen) + delivery(b"late"))
 

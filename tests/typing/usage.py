@@ -52,6 +52,62 @@ def takes_apart(message: AMPS.Message) -> None:
     AMPS.NVFIXBuilder().append("symbol", symbol).reset()
 
 
+def failed(message: AMPS.Message | None, reason: str) -> None:
+    print(reason, message and message.topic)
+
+
+def executes(client: AMPS.Client) -> None:
+    stream: AMPS.MessageStream = client.execute(builds())
+    batch: list[AMPS.Message] = stream.batch(10, timeout=100)
+    over: bool = stream.ended
+    sub_id: str = client.execute_async(AMPS.Command("subscribe").set_topic("t"), show)
+    client.execute_async(AMPS.Command("heartbeat").set_options("beat"), None)
+    native = AMPS.CMessageHandler(0x7F00, user_data="note")
+    native_id: str = client.subscribe(native, "t", options=AMPS.Message.Options().set_OOF())
+    client.set_failed_write_handler(failed)
+    client.set_failed_write_handler(failed_write_handler=None)
+    sent: str | None = client.send(client.allocate_message().set_command("flush"), show, 100)
+    client.add_message_handler("id", show, "processed,stats", True)
+    client.remove_message_handler("id")
+    print(batch, over, len(stream), bool(stream), sub_id, native_id, sent)
+    version: int = AMPS.Client.convert_version_to_number("5.3")
+    client.set_retry_on_disconnect(version > 0)
+
+
+def calls_with_a_stream(client: AMPS.Client) -> list[AMPS.MessageStream]:
+    now = AMPS.Client.Bookmarks.NOW
+    return [
+        client.subscribe("t", None, None, 0, None),
+        client.subscribe(None, "t", "/f"),
+        client.delta_subscribe(topic="t", on_message=None),
+        client.bookmark_subscribe("t", now, filter="/f", sub_id="s", options="live", timeout=5),
+        client.sow("t", "/f", 10, 0, None, None, None, 0),
+        client.sow_and_subscribe("t", oof_enabled=True, top_n=5, order_by="/id"),
+        client.sow_and_delta_subscribe("t", None, 1, True, send_empties=True),
+    ]
+
+
+def calls_with_an_ack(client: AMPS.Client) -> list[AMPS.Message]:
+    return [
+        client.sow_delete("t", "1=1", 1000),
+        client.sow_delete_by_data("t", bytearray(b"{}")),
+        client.sow_delete_by_keys(topic="t", keys="1,2"),
+    ]
+
+
+def calls_with_a_handler(client: AMPS.Client) -> list[str]:
+    return [
+        client.delta_subscribe(show, "t"),
+        client.bookmark_subscribe(on_message=show, topic="t", bookmark="0"),
+        client.sow(show, "t", batch_size=100),
+        client.sow_and_subscribe(show, "t", None, 1, False, 0, 5, "/id", "0", "timestamp"),
+        client.sow_and_delta_subscribe(print, "t"),
+        client.sow_delete(show, "t", "1=1"),
+        client.sow_delete_by_data(show, "t", "{}"),
+        client.sow_delete_by_keys(show, "t", "1"),
+    ]
+
+
 def main() -> None:
     with AMPS.Client("typed") as client:
         client.set_disconnect_handler(again)

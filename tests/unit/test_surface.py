@@ -1,0 +1,169 @@
+"""Every public name that programs know is there, with the parameters they may name."""
+
+import inspect
+
+import pytest
+
+import AMPS
+
+HANDLER = "message_handler"
+
+CLIENT = {
+    "add_connection_state_listener": ["listener_callable"],
+    "add_http_preflight_header": ["line"],
+    "add_http_preflight_header_key_value": ["key", "value"],
+    "add_message_handler": ["command_id", HANDLER, "acks", "is_subscribe"],
+    "allocate_message": [],
+    "clear_http_preflight_headers": [],
+    "close": [],
+    "connect": ["uri"],
+    "convert_version_to_number": ["version"],
+    "delta_publish": ["topic", "data", "expiration"],
+    "disconnect": [],
+    "execute": ["command"],
+    "execute_async": ["command", "on_message"],
+    "flush": ["timeout"],
+    "get_connection_name": [],
+    "get_default_max_depth": [],
+    "get_duplicate_message_handler": [],
+    "get_error_on_publish_gap": [],
+    "get_exception_listener": [],
+    "get_logon_correlation_data": [],
+    "get_name": [],
+    "get_name_hash": [],
+    "get_name_hash_value": [],
+    "get_retry_on_disconnect": [],
+    "get_server_version": [],
+    "get_server_version_info": [],
+    "get_ssl": [],
+    "get_unpersisted_count": [],
+    "get_uri": [],
+    "logon": ["timeout", "authenticator", "options"],
+    "name": [],
+    "publish": ["topic", "data", "expiration", "correlation_id", "sow_key"],
+    "publish_flush": ["timeout", "ack_type"],
+    "remove_connection_state_listener": ["listener_callable"],
+    "remove_message_handler": ["command_id"],
+    "send": ["message", HANDLER, "timeout"],
+    "set_default_max_depth": ["depth"],
+    "set_disconnect_handler": ["client_disconnect_handler"],
+    "set_duplicate_message_handler": [HANDLER],
+    "set_error_on_publish_gap": ["enabled"],
+    "set_exception_listener": ["exception_listener"],
+    "set_failed_write_handler": ["failedWriteHandler", "failed_write_handler"],
+    "set_global_command_type_message_handler": ["command", HANDLER],
+    "set_heartbeat": ["interval_seconds", "timeout_seconds"],
+    "set_last_chance_message_handler": [HANDLER],
+    "set_logon_correlation_data": ["logon_correlation_data"],
+    "set_name": ["name"],
+    "set_publish_batching": ["batchSize", "batchTimeoutMillis", "batch_size"]
+    + ["batch_timeout_millis"],
+    "set_retry_on_disconnect": ["enabled"],
+    "set_transport_filter": ["transport_filter_callable"],
+    "set_thread_created_callback": ["thread_created_callable"],
+    "start_timer": [],
+    "stop_timer": ["handler"],
+    "unsubscribe": ["sub_id"],
+}
+STREAM = {
+    "batch": ["count", "timeout"],
+    "close": [],
+    "conflate": [],
+    "get_depth": [],
+    "get_max_depth": [],
+    "max_depth": ["maxDepth"],
+    "next": [],
+    "timeout": ["timeout"],
+}
+COMMAND = {
+    "add_ack_type": ["value"],
+    "get_ack_type": [],
+    "get_ack_type_enum": [],
+    "get_sequence": [],
+    "reset": ["command"],
+    **{
+        f"set_{name}": ["value"]
+        for name in (
+            *("ack_type", "ack_type_enum", "batch_size", "bookmark", "command_id"),
+            *("correlation_id", "data", "expiration", "filter", "options", "order_by"),
+            *("query_id", "sequence", "sow_key", "sow_keys", "sub_id", "timeout", "top_n"),
+            "topic",
+        )
+    },
+}
+VERSION_INFO = {
+    "get_old_style_version": [],
+    "get_version_number": [],
+    "get_version_string": [],
+    "set_version": [],
+}
+OVERLOADED = [  # their arguments are tried one by one in tests/live/test_overloads.py
+    *("subscribe", "delta_subscribe", "bookmark_subscribe", "sow", "sow_and_subscribe"),
+    *("sow_and_delta_subscribe", "sow_delete", "sow_delete_by_data", "sow_delete_by_keys"),
+]
+LISTENED = {
+    "Disconnected": 0,
+    "Shutdown": 1,
+    "Connected": 2,
+    "LoggedOn": 4,
+    "PublishReplayed": 8,
+    "HeartbeatInitiated": 16,
+    "Resubscribed": 32,
+    "UNKNOWN": 16384,
+}
+BOOKMARKS = {"EPOCH": "0", "MOST_RECENT": "recent", "NOW": "0|1|"}
+METHODS = [
+    (kind, name, parameters)
+    for kind, methods in [
+        (AMPS.Client, CLIENT),
+        (AMPS.MessageStream, STREAM),
+        (AMPS.Command, COMMAND),
+    ]
+    for name, parameters in methods.items()
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "parameters"),
+    METHODS,
+    ids=[f"{kind.__name__}.{name}" for kind, name, _ in METHODS],
+)
+def test_point_1_every_method_takes_its_parameters_by_name(kind, name, parameters):
+    """Point 1 of the smoke checklist."""
+    named = list(inspect.signature(getattr(kind, name)).parameters)
+    assert [each for each in named if each != "self"] == parameters
+
+
+@pytest.mark.parametrize("name", OVERLOADED)
+def test_point_1_the_nine_calls_with_two_forms_are_there(name):
+    """Point 1 of the smoke checklist."""
+    assert inspect.getdoc(getattr(AMPS.Client, name)).startswith(f"{name}(topic")
+
+
+@pytest.mark.parametrize("owner", [AMPS.Client, AMPS.Client("x")], ids=["class", "instance"])
+def test_point_1_constants_are_reached_through_class_and_instance(owner):
+    """Point 1 of the smoke checklist."""
+    for name, value in LISTENED.items():
+        assert getattr(owner.ConnectionStateListener, name) == value
+    for name, value in BOOKMARKS.items():
+        assert getattr(owner.Bookmarks, name) == value
+
+
+def test_nothing_public_is_missing_from_these_lists():
+    public = {name for name in dir(AMPS.Client) if not name.startswith("_")}
+    assert public == {*CLIENT, *OVERLOADED, "Bookmarks", "ConnectionStateListener"}
+    public = {name for name in dir(AMPS.MessageStream) if not name.startswith("_")}
+    assert public == {*STREAM, "ended"}
+    assert set(COMMAND) <= set(dir(AMPS.Command))
+    assert set(VERSION_INFO) <= set(dir(AMPS.VersionInfo))
+
+
+@pytest.mark.parametrize("kind", [AMPS.Client, AMPS.Command, AMPS.CMessageHandler])
+def test_programs_may_derive_from_our_classes(kind):
+    class Derived(kind):
+        def __init__(self, *args):
+            super().__init__(*args)
+            self.mine = "mine"
+
+    made = Derived(*{AMPS.CMessageHandler: [1]}.get(kind, ["sow"]))
+    assert made.mine == "mine" and isinstance(made, kind)
