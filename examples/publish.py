@@ -4,6 +4,7 @@ python examples/publish.py
 """
 
 import json
+import queue
 
 import AMPS
 from amps_sandbox import Sandbox
@@ -18,10 +19,11 @@ def main():
         client.publish_flush(timeout=10_000)  # all of it is with the server now
 
         # A publish is answered only when it asks for it. What the server refuses goes to a handler.
-        client.set_failed_write_handler(lambda message, reason: print("refused:", reason))
+        refusals = queue.Queue()
+        client.set_failed_write_handler(lambda message, reason: refusals.put(reason))
         refused = AMPS.Command("publish").set_topic("/AMPS/reserved").set_data("{}")
         client.execute_async(refused.add_ack_type("processed"), None)
-        client.publish_flush(timeout=10_000)
+        print("refused:", refusals.get(timeout=10))
 
         print("the server received", len(server.received("publish")), "publishes")
 
