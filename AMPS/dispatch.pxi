@@ -151,10 +151,12 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
 cdef object handler_of_client(Connection client, const amps_delivery *delivery):
     """The client's own handler for what is not for a route, or None; a route that has ended by
     itself lets go of its handler here."""
-    if delivery.audience != AMPS_FOR_NOBODY:
+    if delivery.audience != AMPS_FOR_NOBODY and delivery.audience != AMPS_FOR_LISTENER:
         return client.audience_handler(delivery.audience)
     if amps_route_is_live(delivery.route):  # else it was let go of when the route was removed
         client.let_go(<Handler>delivery.handler)
+        if delivery.audience == AMPS_FOR_LISTENER:
+            client.report(broken_off(delivery.message.header))
     return None
 
 

@@ -13,6 +13,7 @@ cdef extern from "amps.h" nogil:
         AMPS_FRAME_TOO_LARGE
         AMPS_TIMED_OUT
         AMPS_DISCONNECTED
+        AMPS_BROKEN_OFF
         AMPS_CLOSED
         AMPS_HEARTBEAT_LOST
         AMPS_ALREADY_CONNECTED
@@ -149,6 +150,7 @@ cdef extern from "amps.h" nogil:
     void amps_block_free(void *block)
     amps_status amps_stream_wait(amps_stream *stream, uint32_t wait_ms)
     void amps_stream_end(amps_stream *stream, amps_status why)
+    amps_slice amps_stream_failure(const amps_stream *stream)
     void amps_stream_close(amps_stream *stream)
     size_t amps_stream_depth(const amps_stream *stream)
     size_t amps_stream_depth_max(const amps_stream *stream)
@@ -162,6 +164,7 @@ cdef extern from "amps.h" nogil:
     ctypedef enum amps_audience:
         AMPS_FOR_ROUTE
         AMPS_FOR_NOBODY
+        AMPS_FOR_LISTENER
         AMPS_FOR_LAST_CHANCE
         AMPS_FOR_FAILED_WRITE
         AMPS_FOR_ALL_ACKS

@@ -251,3 +251,13 @@ cdef void raise_nowhere(object problem, object where) noexcept:
     PyErr_Restore(<PyObject *>kind, <PyObject *>problem,
                   <PyObject *>trace if trace is not None else NULL)
     PyErr_WriteUnraisable(where)
+
+
+cdef object broken_off(amps_slice ack):
+    """The exception for a query that the server accepted and then broke off, from its ack."""
+    cdef amps_message view
+    cdef Message message = Message.__new__(Message)
+    memset(&view, 0, sizeof(view))
+    view.header = ack
+    message.copy_view(&view)
+    return _exception_for(message.get_reason(), "the rest of a query's results", message=message)

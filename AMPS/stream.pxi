@@ -7,13 +7,14 @@ cdef enum:
 
 
 cdef class MessageStream:
-    """Messages of one subscription, in order, for a `for` loop or `next()`.
+    """The results of one command, in order, for a `for` loop or `next()`.
 
     Made by `Client.subscribe` and its like, not by programs. Iteration blocks until a message
-    comes; with a timeout set it gives None when none came in time. It ends (StopIteration) when the
-    stream or its client is closed; when the connection is lost, the messages that had arrived are
-    given first, then `DisconnectedException` is raised once. Threads may share a stream: each
-    message goes to one of them. A stream that nobody holds any more unsubscribes.
+    comes; with a timeout set it gives None when none came in time. It ends (StopIteration) behind the
+    last result, and when the stream or its client is closed. When the connection is lost, or the
+    server breaks a query off, what had arrived is given first, then `DisconnectedException`, or
+    what the server's reason asks for, is raised once. Threads may share a stream: each message goes
+    to one of them. A stream that nobody holds any more unsubscribes.
 
     >>> with AMPS.Client("reader") as client:
     ...     client.connect(sandbox.uri("json"))
@@ -238,6 +239,9 @@ cdef class MessageStream:
             self.is_over = True
             raise _exceptions.DisconnectedException(
                 self.client.why or "the connection that this stream came over is gone")
+        if status == AMPS_BROKEN_OFF and not self.is_over:
+            self.is_over = True
+            raise broken_off(amps_stream_failure(self.core))
         self.is_over = True
         return 0
 

@@ -25,6 +25,7 @@
     X(AMPS_FRAME_TOO_LARGE, "the frame is larger than the limit", StreamException)                 \
     X(AMPS_TIMED_OUT, "no answer in the time allowed", TimedOutException)                          \
     X(AMPS_DISCONNECTED, "not connected", DisconnectedException)                                   \
+    X(AMPS_BROKEN_OFF, "the server broke the query off", CommandException)                         \
     X(AMPS_CLOSED, "closed by this program", DisconnectedException)                                \
     X(AMPS_HEARTBEAT_LOST, "no sign of life from the server", DisconnectedException)               \
     X(AMPS_ALREADY_CONNECTED, "already connected", AlreadyConnectedException)                      \
@@ -162,11 +163,13 @@ void        amps_block_free(void *block);
 /* Waits at most wait_ms for one. AMPS_OK: take it. AMPS_AGAIN: none yet. Else: it ended. */
 amps_status amps_stream_wait(amps_stream *stream, uint32_t wait_ms);
 
-void   amps_stream_end(amps_stream *stream, amps_status why); /* what waits can still be taken */
-void   amps_stream_close(amps_stream *stream);                /* nothing more can be taken */
-size_t amps_stream_depth(const amps_stream *stream);
-size_t amps_stream_depth_max(const amps_stream *stream);
-void   amps_stream_set_depth_max(amps_stream *stream, size_t depth_max); /* 0: no limit */
+void amps_stream_end(amps_stream *stream, amps_status why); /* what waits can still be taken */
+/* The header of the ack that told of the failure, when it ended with AMPS_BROKEN_OFF. */
+amps_slice amps_stream_failure(const amps_stream *stream);
+void       amps_stream_close(amps_stream *stream); /* nothing more can be taken */
+size_t     amps_stream_depth(const amps_stream *stream);
+size_t     amps_stream_depth_max(const amps_stream *stream);
+void       amps_stream_set_depth_max(amps_stream *stream, size_t depth_max); /* 0: no limit */
 
 /* From now on a data message (publish, sow, oof) with a sow key takes the place of the one with the
  * same topic and key that waits, if none of group_begin and group_end came in between; but no
@@ -182,6 +185,7 @@ typedef struct amps_route  amps_route;
 typedef enum amps_audience {
     AMPS_FOR_ROUTE,
     AMPS_FOR_NOBODY,       /* a route has ended by itself: let go of its handler */
+    AMPS_FOR_LISTENER,     /* the same, and the results are not whole: this ack says why */
     AMPS_FOR_LAST_CHANCE,  /* nobody else is told */
     AMPS_FOR_FAILED_WRITE, /* the ack of a publish that the server refused */
     AMPS_FOR_ALL_ACKS,     /* whoever else is told */
@@ -192,7 +196,7 @@ typedef enum amps_audience {
 typedef struct amps_delivery {
     amps_audience     audience;
     void             *handler; /* the route's */
-    const amps_route *route;   /* NULL but for AMPS_FOR_ROUTE and AMPS_FOR_NOBODY */
+    const amps_route *route;   /* NULL but for the first three */
     amps_message      message;
 } amps_delivery;
 

@@ -25,6 +25,7 @@ void amps_ending_ack(amps_ending *ending, uint32_t acks, bool failed, bool has_r
     ending->owed &= ~acks;
     if (failed && (!ending->never || (acks & AMPS_ACK_PROCESSED) != 0)) {
         ending->failed = true; /* a subscription outlives the failure of a later ack */
+        ending->broke_off = ending->queries && (acks & AMPS_ACK_PROCESSED) == 0;
     }
     ending->owes_records = ending->owes_records || (has_records && !ending->had_group);
 }

@@ -18,6 +18,7 @@ typedef struct amps_ending {
     bool     had_group;
     bool     owes_records; /* an ack counted records, and no group has come yet */
     bool     failed;
+    bool     broke_off; /* a query that had been accepted failed: its results are not whole */
 } amps_ending;
 
 /* `asked`: the ack types that the application asked for. An unknown verb never ends. */

@@ -175,8 +175,8 @@ static amps_status hand_to(amps_reader *reader, amps_route *route, const amps_me
 static void let_go_of(amps_reader *reader, const amps_route *route, const amps_message *message)
 {
     if (route->sink.handler != NULL) {
-        *next_delivery(reader) =
-            (amps_delivery){AMPS_FOR_NOBODY, route->sink.handler, route, *message};
+        amps_audience audience = route->ending.broke_off ? AMPS_FOR_LISTENER : AMPS_FOR_NOBODY;
+        *next_delivery(reader) = (amps_delivery){audience, route->sink.handler, route, *message};
     }
 }
 
@@ -193,7 +193,9 @@ static void end_if_complete(amps_reader *reader, amps_route *route, const amps_m
         if (amps_ending_is_over(&route->ending)) { /* before anybody may use its ids again */
             amps_routes_end(reader->setup.routes, route);
         }
-        if (sink->stream != NULL) {
+        if (sink->stream != NULL && route->ending.broke_off) {
+            amps_stream_break_off(sink->stream, message->header);
+        } else if (sink->stream != NULL) {
             amps_stream_end(sink->stream, AMPS_END);
         } else {
             let_go_of(reader, route, message);

@@ -50,9 +50,11 @@ struct amps_stream {
     atomic_uint     flags; /* changed under the lock */
     _Atomic size_t  depth_max;
     unsigned        fork_generation;
-    block          *spare;       /* lock */
-    uint64_t        published;   /* lock: how many the taker may take in all */
-    amps_status     ended;       /* lock: AMPS_OK while it lives */
+    block          *spare;     /* lock */
+    uint64_t        published; /* lock: how many the taker may take in all */
+    amps_status     ended;     /* lock: AMPS_OK while it lives */
+    char           *failure;   /* the ack that told of one; written before it ends */
+    size_t          failure_size;
     unsigned        takers_wait; /* lock */
     _Atomic bool    putter_waits;
     amps_conflation waiting; /* lock: the messages that a newer one may replace */
@@ -583,6 +585,7 @@ void amps_stream_drop(amps_stream *stream)
         return; /* in a fork's child its locks may be held by threads that are not here */
     }
     free_messages(stream);
+    amps_memory_free(stream->failure);
     amps_cond_fini(&stream->room);
     amps_cond_fini(&stream->news);
     amps_mutex_fini(&stream->lock);
@@ -601,6 +604,22 @@ void amps_stream_end(amps_stream *stream, amps_status why)
     amps_cond_broadcast(&stream->news);
     amps_cond_broadcast(&stream->room);
     amps_mutex_unlock(&stream->lock);
+}
+
+void amps_stream_break_off(amps_stream *stream, amps_slice ack)
+{
+    AMPS_ASSERT(stream->failure == NULL);
+    stream->failure = amps_memory_new(ack.size);
+    if (stream->failure != NULL) {
+        memcpy(stream->failure, ack.at, ack.size);
+        stream->failure_size = ack.size;
+    }
+    amps_stream_end(stream, stream->failure != NULL ? AMPS_BROKEN_OFF : AMPS_NO_MEMORY);
+}
+
+amps_slice amps_stream_failure(const amps_stream *stream)
+{
+    return (amps_slice){stream->failure, stream->failure_size};
 }
 
 void amps_stream_close(amps_stream *stream)

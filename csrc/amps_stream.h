@@ -21,6 +21,10 @@ void amps_stream_hold(amps_stream *stream); /* one more reference */
  * takes it and forgets it. One that conflates may have it take an older one's place. */
 amps_status amps_stream_put(amps_stream *stream, const amps_message *message);
 
+/* Ends it with AMPS_BROKEN_OFF and keeps this ack for whoever asks why. Without memory for that the
+ * outcome is AMPS_NO_MEMORY. */
+void amps_stream_break_off(amps_stream *stream, amps_slice ack);
+
 /* Is there anything not yet published? Publishing wakes a taker that waits. */
 bool amps_stream_is_dirty(const amps_stream *stream);
 void amps_stream_publish(amps_stream *stream);

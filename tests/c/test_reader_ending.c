@@ -63,6 +63,29 @@ static void a_query_s_stream_ends_behind_its_last_message(void)
     witness_end(seen);
 }
 
+static void a_query_that_is_broken_off_says_why(void)
+{
+    static const char failed[] = "{\"c\":\"ack\",\"cid\":\"1\",\"a\":\"completed\","
+                                 "\"status\":\"failure\",\"reason\":\"why\"}";
+    witness          *seen = witness_start(2, two);
+    amps_stream      *stream = amps_stream_new(0);
+    amps_client_want(seen->client, AMPS_FOR_LAST_CHANCE, true);
+    route_ids(seen, "1", "q", (amps_sink){.stream = stream, .verb = AMPS_COMMAND_SOW});
+    route_ids(seen, "2", "r", (amps_sink){.handler = named("r"), .verb = AMPS_COMMAND_SOW});
+    witness_open(seen);
+    say_all(seen, query_frames, 3);
+    peer_say(seen->wire.peers, failed);
+    peer_say(seen->wire.peers,
+             "{\"c\":\"ack\",\"cid\":\"2\",\"a\":\"completed\",\"status\":\"failure\"}");
+    witness_expect(seen, "broke/=;");
+    take(stream, "");
+    take(stream, "r");
+    CHECK_STATUS(amps_stream_wait(stream, PATIENCE_MS), AMPS_BROKEN_OFF);
+    CHECK_TEXT(amps_stream_failure(stream), failed);
+    amps_stream_drop(stream);
+    witness_end(seen);
+}
+
 static void an_ack_of_an_earlier_command_does_not_end_a_later_one(void)
 {
     witness *seen = witness_start(2, two);
@@ -169,6 +192,7 @@ int main(void)
 {
     RUN(a_query_lets_go_of_its_handler_and_hides_the_library_s_acks);
     RUN(a_query_s_stream_ends_behind_its_last_message);
+    RUN(a_query_that_is_broken_off_says_why);
     RUN(an_ack_of_an_earlier_command_does_not_end_a_later_one);
     RUN(a_replacing_route_takes_over_with_the_server_s_word);
     RUN(a_refused_publish_is_told_as_a_failed_write);

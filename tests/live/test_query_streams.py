@@ -303,3 +303,28 @@ def test_only_what_was_asked_for_is_asked(peer, log_on):
     server = peer(sow=only_accept)
     log_on(server).execute_async(AMPS.Command("sow").set_topic("t"), None)
     assert not asked(server.seen("sow")[0], "completed"), "nobody minds when it is complete"
+
+
+def break_off(server, seen):
+    """Gives a record, then gives up."""
+    begun = accepted(seen) + marker(seen, "group_begin") + records(seen, "a")
+    server.send(begun + ack(seen, "failure", "completed", reason="timed out"))
+
+
+def test_a_query_that_is_broken_off_does_not_look_whole(peer, log_on):
+    stream = log_on(peer(sow=break_off)).sow("t")
+    assert verbs(itertools.islice(stream, 2)) == ["group_begin", "sow"]
+    with pytest.raises(AMPS.TimedOutException, match="refused by the server: timed out") as caught:
+        next(stream)
+    assert caught.value.message.get_ack_type() == "completed"
+    assert list(stream) == [] and stream.batch(5) == [] and stream.ended
+
+
+def test_the_handler_s_client_hears_of_a_query_that_is_broken_off(peer, log_on, inboxes):
+    told, problems = inboxes(), inboxes()
+    client = log_on(peer(sow=break_off))
+    client.set_exception_listener(problems)
+    client.sow(told, "t")
+    assert type(problems.get()) is AMPS.TimedOutException
+    assert [told.get().get_command() for _ in range(2)] == ["group_begin", "sow"]
+    assert told.is_empty()
