@@ -10,9 +10,9 @@ cdef class MessageStream:
     """The results of one command, in order, for a `for` loop or `next()`.
 
     Made by `Client.subscribe` and its like, not by programs. Iteration blocks until a message
-    comes; with a timeout set it gives None when none came in time. It ends (StopIteration) behind the
-    last result, and when the stream or its client is closed. When the connection is lost, or the
-    server breaks a query off, what had arrived is given first, then `DisconnectedException`, or
+    comes; with a timeout set it gives None when none came in time. It ends (StopIteration) behind
+    the last result, and when the stream or its client is closed. When the connection is lost, or
+    the server breaks a query off, what had arrived is given first; then `DisconnectedException`, or
     what the server's reason asks for, is raised once. Threads may share a stream: each message goes
     to one of them. A stream that nobody holds any more unsubscribes.
 
