@@ -187,6 +187,7 @@ static void end_if_complete(amps_reader *reader, amps_route *route, const amps_m
     if (!atomic_load(&route->is_complete) && amps_ending_is_complete(&route->ending)) {
         const amps_sink *sink = &route->sink;
         atomic_store(&route->is_complete, true);
+        reader->known_size = 0; /* it may be the route that is known */
         if (sink->stream != NULL) {
             publish_streams(reader);
         }

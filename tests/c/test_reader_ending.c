@@ -44,6 +44,21 @@ static void a_query_lets_go_of_its_handler_and_hides_the_library_s_acks(void)
     witness_end(seen);
 }
 
+/* Its handler is let go of by then, and the route still waits for the completed ack. */
+static void a_complete_query_is_told_nothing_more_by_a_header_seen_before(void)
+{
+    static const char strange[] = "{\"c\":\"p\",\"sids\":\"q\"}.";
+    witness          *seen = witness_start(2, two);
+    amps_client_want(seen->client, AMPS_FOR_LAST_CHANCE, true);
+    route_ids(seen, "1", "q", (amps_sink){.handler = named("q"), .verb = AMPS_COMMAND_SOW});
+    witness_open(seen);
+    peer_say(seen->wire.peers, strange);
+    say_all(seen, query_frames, COUNT_OF(query_frames) - 1);
+    peer_say(seen->wire.peers, strange);
+    witness_expect(seen, "q/q=.;q/=;q/=r;q/=;gone/=;last/=.;");
+    witness_end(seen);
+}
+
 static void a_query_s_stream_ends_behind_its_last_message(void)
 {
     amps_message message;
@@ -191,6 +206,7 @@ static void a_function_in_c_is_called_in_its_turn(void)
 int main(void)
 {
     RUN(a_query_lets_go_of_its_handler_and_hides_the_library_s_acks);
+    RUN(a_complete_query_is_told_nothing_more_by_a_header_seen_before);
     RUN(a_query_s_stream_ends_behind_its_last_message);
     RUN(a_query_that_is_broken_off_says_why);
     RUN(an_ack_of_an_earlier_command_does_not_end_a_later_one);
