@@ -185,7 +185,7 @@ cdef class Connection(Listeners):
         self.was_open = False
         self.logged_on = False
         amps_client_close(self.core)
-        amps_client_remove_routes(self.core, AMPS_CLOSED)  # streams end now
+        kept = self.forget_routes(AMPS_CLOSED)  # streams end now
         try:
             self.wait_closed()
         finally:  # also on Ctrl-C
@@ -219,8 +219,7 @@ cdef class Connection(Listeners):
         if not by_us:
             self.closings_before = self.closings
         self.why = "closed by this program" if by_us else str(problem)
-        amps_client_remove_routes(self.core, AMPS_CLOSED if by_us else AMPS_DISCONNECTED)
-        self.let_go_all()
+        kept = self.forget_routes(AMPS_CLOSED if by_us else AMPS_DISCONNECTED)
         self.overdue.clear()
         if not by_us and self.was_open:  # else who closes it tells
             self.was_open = False

@@ -62,10 +62,13 @@ cdef class Listeners:
             del self.by_id[handler.id]
         return 0
 
-    cdef object let_go_all(self):
-        """Returns them: their end may run any code, so it should come last."""
+    cdef object forget_routes(self, amps_status why):
+        """Removes all routes. Returns their handlers: their end may run any code, so it should come
+        last. So may making an object (it may collect garbage): no route may be added between
+        its handler being forgotten and it being removed itself."""
         gone = self.handlers, self.by_id
         self.handlers, self.by_id = set(), {}
+        amps_client_remove_routes(self.core, why)
         return gone
 
     # ---- Listeners ------------------------------------------------------------------------------

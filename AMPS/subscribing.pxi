@@ -177,7 +177,7 @@ cdef class Subscribing(Executing):
                 self.unsubscribe(id.strip())
             return
         if sub_id == b"all":
-            kept = self.forget_all()
+            kept = self.forget_routes(AMPS_CLOSED)
         elif sub_id is not None:
             kept = self.by_id.get(sub_id)
             if remove_route(self, AMPS_ID_OF_SUBSCRIPTION, sub_id, &sink) \
@@ -187,16 +187,12 @@ cdef class Subscribing(Executing):
             self.send_overdue()
             self.send_unsubscribe(sub_id, query_id)
 
-    cdef object forget_all(self):
-        amps_client_remove_routes(self.core, AMPS_CLOSED)
-        return self.let_go_all()
-
     cdef int forget_subscriptions(self, object sub_ids, object query_ids) except -1:
         cdef amps_sink sink
         for ids in (sub_ids, query_ids):
             for id in (ids or b"").split(b","):
                 if id.strip() == b"all":
-                    self.forget_all()
+                    self.forget_routes(AMPS_CLOSED)
                 elif id.strip():
                     remove_route(self, AMPS_ID_OF_SUBSCRIPTION, id.strip(), &sink)
         return 0
