@@ -29,7 +29,7 @@ cdef class Raw(Subscribing):
         waits = timeout is not None and acks & AMPS_ACK_PROCESSED != 0
         timeout_ms = milliseconds(timeout)
         self.check_connected("send", not waits)
-        if message.get_command() is None:
+        if not message.get_command():
             raise _exceptions.CommandException("this message has no command to send")
         header.present = 0
         kept = (<Message>message).fill(&header)
@@ -42,7 +42,7 @@ cdef class Raw(Subscribing):
             routing = Routing.__new__(Routing)
             routing.command_id, routing.on_message = command_id, message_handler
             routing.sub_id = (<Message>message).raw(AMPS_FIELD_SUB_ID) or command_id
-            routing.query_id = (<Message>message).raw(AMPS_FIELD_QUERY_ID)
+            routing.query_id = (<Message>message).raw(AMPS_FIELD_QUERY_ID) or None
             routing.ack_types = acks
         if waits:
             self.ask(&header, body.bytes, message.get_command(), command_id, acks,

@@ -52,6 +52,18 @@ def test_the_answers_go_to_the_handler(sandbox, log_on, inbox):
     assert inbox.is_empty()
 
 
+def test_an_empty_id_in_the_message_is_none(peer, log_on, inbox):
+    """Two messages with one would be in each other's way."""
+    server = peer(subscribe=stay_silent)
+    client = log_on(server)
+    for count in range(1, 3):
+        client.send(message_of("subscribe", topic="t", command_id="", sub_id="", query_id=""), inbox)
+        seen = server.wait_for("subscribe", count)[-1]
+        assert "query_id" not in seen and "sub_id" not in seen
+        server.send(delivery(b"hello", seen["cid"]))
+        assert inbox.bodies(1) == ["hello"]
+
+
 @pytest.mark.parametrize("ids", [{"command_id": "c"}, {"sub_id": "s"}, {"query_id": "q"}])
 def test_each_id_of_the_message_leads_to_the_handler(peer, log_on, inbox, ids):
     server = peer(subscribe=stay_silent, sow=stay_silent)
@@ -110,6 +122,7 @@ def test_a_message_may_be_sent_before_the_logon(peer, new_client, inbox):
         ((None,), TypeError),
         ((AMPS.Command("publish"),), TypeError),
         ((AMPS.Message(),), AMPS.CommandException),
+        ((message_of("", topic="t"),), AMPS.CommandException),
         ((message_of("publish", topic="t"), "no handler"), TypeError),
         ((message_of("publish", topic="t"), print, -1), AMPS.UsageException),
         ((message_of("publish", topic="t"), print, "1"), TypeError),
