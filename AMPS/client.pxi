@@ -52,7 +52,7 @@ cdef class Client(Settings):
         connection = self.generation
         was_logged_on = self.logged_on
         try:
-            ack = self.converse(talk, options or None, timeout_ms)
+            ack = self.converse(talk, options_text(options) or None, timeout_ms)
             talk.succeeded(ack.get_user_id(), ack.get_password(), ack.get_reason())
             if self.generation != connection or amps_client_state(self.core) != AMPS_OK:
                 raise _exceptions.DisconnectedException(f"logon: {self.why_not_connected()}")

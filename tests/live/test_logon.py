@@ -66,7 +66,13 @@ def test_what_the_uri_does_not_say_is_not_sent(peer, new_client):
 
 
 @pytest.mark.parametrize(
-    ("options", "sent"), [(None, "pretty"), ("ack_conflation=1s", "ack_conflation=1s,pretty")]
+    ("options", "sent"),
+    [
+        (None, "pretty"),
+        (0, "pretty"),
+        ("ack_conflation=1s", "ack_conflation=1s,pretty"),
+        (AMPS.Message.Options().set_conflation("1s"), "conflation=1s,pretty"),
+    ],
 )
 def test_pretty_in_the_uri_is_a_logon_option(peer, new_client, options, sent):
     server = peer()
@@ -74,6 +80,14 @@ def test_pretty_in_the_uri_is_a_logon_option(peer, new_client, options, sent):
     client.connect(server.uri() + "?pretty=true")
     client.logon(options=options)
     assert server.seen("logon")[0]["opts"] == sent
+
+
+def test_options_of_the_builder_go_with_the_logon(peer, new_client):
+    server = peer()
+    client = new_client()
+    client.connect(server.uri())
+    client.logon(options=AMPS.Message.Options().set_conflation("1s"))
+    assert server.seen("logon")[0]["opts"] == "conflation=1s"
 
 
 def test_the_answer_tells_about_server_and_publisher(peer, new_client):
