@@ -80,19 +80,20 @@ cdef class MessageStream:
         self.timeout_ms = milliseconds(timeout)
         return self
 
-    def max_depth(self, maxDepth):
+    def max_depth(self, maxDepth=_MISSING, *, max_depth=_MISSING):
         """Sets how many messages may wait in the stream; 0 means any number. Returns the stream.
 
         When so many wait, the client stops reading its socket until one is taken, and the server is
         slowed down. All other messages of the client wait as well, except while one of its commands
         waits for an answer.
         """
-        if not isinstance(maxDepth, int):
-            raise TypeError(f"maxDepth must be an int, not {type(maxDepth).__name__}")
-        if maxDepth < 0:
-            raise _exceptions.UsageException(f"maxDepth must not be negative, not {maxDepth}")
+        depth = either(maxDepth, max_depth, "maxDepth")
+        if not isinstance(depth, int):
+            raise TypeError(f"maxDepth must be an int, not {type(depth).__name__}")
+        if depth < 0:
+            raise _exceptions.UsageException(f"maxDepth must not be negative, not {depth}")
         self.check_usable()
-        amps_stream_set_depth_max(self.core, maxDepth)
+        amps_stream_set_depth_max(self.core, depth)
         return self
 
     def get_max_depth(self):

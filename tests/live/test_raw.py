@@ -57,7 +57,9 @@ def test_an_empty_id_in_the_message_is_none(peer, log_on, inbox):
     server = peer(subscribe=stay_silent)
     client = log_on(server)
     for count in range(1, 3):
-        client.send(message_of("subscribe", topic="t", command_id="", sub_id="", query_id=""), inbox)
+        client.send(
+            message_of("subscribe", topic="t", command_id="", sub_id="", query_id=""), inbox
+        )
         seen = server.wait_for("subscribe", count)[-1]
         assert "query_id" not in seen and "sub_id" not in seen
         server.send(delivery(b"hello", seen["cid"]))

@@ -182,7 +182,7 @@ def test_a_greater_depth_lets_more_in_at_once(sandbox, log_on):
     for number in range(10):
         publisher.publish("t", str(number))
     wait_until(lambda: stream.get_depth() == 3)
-    assert stream.max_depth(0) is stream
+    assert stream.max_depth(maxDepth=3).max_depth(max_depth=0) is stream
     wait_until(lambda: stream.get_depth() == 10)
     assert data(itertools.islice(stream, 10)) == [str(number) for number in range(10)]
 

@@ -71,7 +71,7 @@ STREAM = {
     "conflate": [],
     "get_depth": [],
     "get_max_depth": [],
-    "max_depth": ["maxDepth"],
+    "max_depth": ["maxDepth", "max_depth"],
     "next": [],
     "timeout": ["timeout"],
 }
