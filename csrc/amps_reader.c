@@ -319,7 +319,7 @@ static amps_route *route_of_field(amps_reader *reader, const amps_header *header
                                           : NULL;
 }
 
-/* The first of query id, subscription id and command id that somebody listens to. */
+/* The route of the first of these fields that has one. */
 static amps_route *route_of_answer(amps_reader *reader, const amps_header *header,
                                    const amps_field *fields, size_t count)
 {
@@ -330,6 +330,22 @@ static amps_route *route_of_answer(amps_reader *reader, const amps_header *heade
         }
     }
     return NULL;
+}
+
+/* The first route of command id, query id, subscription id and the list of those. */
+static amps_route *route_of_ack(amps_reader *reader, const amps_header *header)
+{
+    static const amps_field order[] = {AMPS_FIELD_COMMAND_ID, AMPS_FIELD_QUERY_ID,
+                                       AMPS_FIELD_SUB_ID};
+    amps_route             *route = route_of_answer(reader, header, order, 3);
+    if (AMPS_UNLIKELY(route == NULL && amps_header_has(header, AMPS_FIELD_SUB_IDS))) {
+        amps_slice list = header->value[AMPS_FIELD_SUB_IDS], id;
+        bool       escaped = (header->escaped & amps_bit(AMPS_FIELD_SUB_IDS)) != 0;
+        while (route == NULL && next_id(&list, &id)) {
+            route = find_raw(reader, AMPS_ID_OF_SUBSCRIPTION, id, escaped);
+        }
+    }
+    return route;
 }
 
 static amps_route *route_of_query(amps_reader *reader, const amps_header *header)
@@ -431,15 +447,13 @@ static bool is_failed_write(const amps_header *header, const amps_route *route)
 static amps_status route_ack(amps_reader *reader, const amps_header *header,
                              const amps_message *message)
 {
-    static const amps_field order[] = {AMPS_FIELD_COMMAND_ID, AMPS_FIELD_QUERY_ID,
-                                       AMPS_FIELD_SUB_ID};
-    amps_status             status = AMPS_OK;
-    bool                    told = deliver_to(reader, AMPS_FOR_ALL_ACKS, message);
-    amps_route             *route = route_of_answer(reader, header, order, 3);
-    uint32_t                types = amps_header_has(header, AMPS_FIELD_ACK_TYPE)
-                                        ? amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE])
-                                        : 0;
-    bool                    is_answer = route != NULL && is_answer_to(reader, header, route);
+    amps_status status = AMPS_OK;
+    bool        told = deliver_to(reader, AMPS_FOR_ALL_ACKS, message);
+    amps_route *route = route_of_ack(reader, header);
+    uint32_t    types = amps_header_has(header, AMPS_FIELD_ACK_TYPE)
+                            ? amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE])
+                            : 0;
+    bool        is_answer = route != NULL && is_answer_to(reader, header, route);
     if (is_answer && route->sink.replaces && (types & AMPS_ACK_PROCESSED) != 0 &&
         !amps_header_is_failure(header)) {
         take_over(reader, route, message);

@@ -114,6 +114,8 @@ static void acks_reach_only_routes_that_asked_for_their_type(void)
         {"{\"c\":\"ack\",\"cid\":\"b\",\"a\":\"processed\"}", ""},
         {"{\"c\":\"ack\",\"cid\":\"b\",\"a\":\"processed,stats\"}", "b/=;"},
         {"{\"c\":\"ack\",\"cid\":\"x\",\"query_id\":\"b\",\"a\":\"stats\"}", "b/=;"},
+        {"{\"c\":\"ack\",\"sids\":\"x, b,a\",\"a\":\"stats\"}", "b/=;"},
+        {"{\"c\":\"ack\",\"sids\":\"x,,\",\"a\":\"stats\"}", "last/=;"},
         {"{\"c\":\"ack\",\"cid\":\"b\",\"a\":\"nonsense\"}", ""},
         {"{\"c\":\"ack\",\"cid\":\"b\"}", ""},
     };
