@@ -24,9 +24,11 @@ class VersionInfo:
         self.set_version(version)
 
     def set_version(self, version):
-        """Replaces the version; a `TypeError` when it is not text."""
+        """Replaces the version, str or bytes; a `TypeError` when it is neither."""
+        if isinstance(version, bytes):
+            version = version.decode("utf-8", "replace")
         if not isinstance(version, str):
-            raise TypeError(f"version must be str, not {type(version).__name__}")
+            raise TypeError(f"version must be str or bytes, not {type(version).__name__}")
         self._text = version
         self._parts = _parts(version)
 

@@ -283,7 +283,7 @@ def test_timers_do_not_wait_and_refuse_what_is_no_handler(peer, new_client, log_
 def test_a_version_becomes_a_number_on_class_and_instance():
     assert AMPS.Client.convert_version_to_number("3.8.1.7") == 3080107
     assert AMPS.Client("any").convert_version_to_number("4.0.0.0") == 4000000
-    assert AMPS.Client.convert_version_to_number("5.3.4.130") == 5030499
+    assert AMPS.Client.convert_version_to_number(b"5.3.4.130") == 5030499
     for version in (None, 5):
         with pytest.raises(TypeError):
             AMPS.Client.convert_version_to_number(version)
