@@ -1,6 +1,8 @@
 """Another filter for a subscription that is live: nothing is missed, nothing told twice.
 
-python examples/replace_filter.py
+    python examples/replace_filter.py
+
+The new filter holds from the moment the server accepts it.
 """
 
 import queue
