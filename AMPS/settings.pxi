@@ -19,14 +19,14 @@ cdef class Settings(Raw):
 
     # ---- HTTP preflight -------------------------------------------------------------------------
 
-    def add_http_preflight_header(self, line):
+    def add_http_preflight_header(self, header):
         """Adds one line, `'Name: value'`, to the HTTP request that a connection through a proxy is
         to begin with. It is checked and kept; no transport of this version sends it. Raises
         `ValueError` for a line that is no header, without repeating its value: it may be secret."""
-        name, colon, value = checked_text("line", line).partition(":")
+        name, colon, value = checked_text("header", header).partition(":")
         if not colon:
             raise ValueError("an HTTP header is written 'Name: value', and this line of "
-                             f"{len(line)} characters has no colon")
+                             f"{len(header)} characters has no colon")
         self.add_http_preflight_header_key_value(name, value)
 
     def add_http_preflight_header_key_value(self, key, value):
@@ -46,10 +46,10 @@ cdef class Settings(Raw):
 
     # ---- Publish store and TLS ------------------------------------------------------------------
 
-    def set_error_on_publish_gap(self, enabled):
+    def set_error_on_publish_gap(self, error_on_publish_gap):
         """Sets whether a logon fails when the server has seen later publishes than the publish
         store holds. It is kept; without a publish store there can be no gap."""
-        self.error_on_publish_gap = bool(enabled)
+        self.error_on_publish_gap = bool(error_on_publish_gap)
 
     def get_error_on_publish_gap(self):
         """Whether such a logon fails; at first it does not."""

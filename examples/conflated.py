@@ -1,6 +1,8 @@
 """Too fast to follow: conflated by the server, by a topic or by the subscriber itself.
 
-python examples/conflated.py
+    python examples/conflated.py
+
+All three give the newest message of each key and leave older ones out.
 """
 
 import AMPS

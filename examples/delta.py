@@ -1,6 +1,8 @@
 """Deltas: publish only what changed, receive only what changed.
 
-python examples/delta.py
+    python examples/delta.py
+
+The server merges a delta into its record, and sends each subscriber what it asked for.
 """
 
 import AMPS

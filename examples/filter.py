@@ -1,6 +1,8 @@
 """A subscription with a content filter: the server sends what matches and nothing else.
 
-python examples/filter.py
+    python examples/filter.py
+
+Filters look like SQL; fields are paths into the message.
 """
 
 import AMPS

@@ -1,6 +1,8 @@
 """Bodies that are no JSON: FIX, NVFIX and composite messages, built and taken apart.
 
-python examples/formats.py
+    python examples/formats.py
+
+A message type belongs to a connection: it is the last part of its URI.
 """
 
 import AMPS

@@ -1,6 +1,8 @@
 """Publishing: messages out, waiting until the server has them, and hearing of refusals.
 
-python examples/publish.py
+    python examples/publish.py
+
+Publishing does not wait for the server; publish_flush does.
 """
 
 import json

@@ -1,6 +1,8 @@
 """One subscription for many topics: a topic with characters of a regular expression is one.
 
-python examples/regex_topics.py
+    python examples/regex_topics.py
+
+Topics of publishes are always meant as they stand.
 """
 
 import AMPS

@@ -1,6 +1,8 @@
 """The State of the World: the newest message of each key, asked for, counted and deleted.
 
-python examples/sow.py
+    python examples/sow.py
+
+The sandbox keeps records for the topics it is told of, by their keys.
 """
 
 import AMPS

@@ -1,6 +1,8 @@
 """A query that goes on: what is there, then every change, then who has left the result.
 
-python examples/sow_and_subscribe.py
+    python examples/sow_and_subscribe.py
+
+Without oof_enabled a record that no longer matches just stops changing.
 """
 
 import AMPS

@@ -10,7 +10,7 @@ HANDLER = "message_handler"
 
 CLIENT = {
     "add_connection_state_listener": ["listener_callable"],
-    "add_http_preflight_header": ["line"],
+    "add_http_preflight_header": ["header"],
     "add_http_preflight_header_key_value": ["key", "value"],
     "add_message_handler": ["command_id", HANDLER, "acks", "is_subscribe"],
     "allocate_message": [],
@@ -48,7 +48,7 @@ CLIENT = {
     "set_default_max_depth": ["depth"],
     "set_disconnect_handler": ["client_disconnect_handler"],
     "set_duplicate_message_handler": [HANDLER],
-    "set_error_on_publish_gap": ["enabled"],
+    "set_error_on_publish_gap": ["error_on_publish_gap"],
     "set_exception_listener": ["exception_listener"],
     "set_failed_write_handler": ["failedWriteHandler", "failed_write_handler"],
     "set_global_command_type_message_handler": ["command", HANDLER],
