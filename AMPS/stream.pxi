@@ -243,6 +243,9 @@ cdef class MessageStream:
         if status == AMPS_BROKEN_OFF and not self.is_over:
             self.is_over = True
             raise broken_off(amps_stream_failure(self.core))
+        if status == AMPS_NO_MEMORY and not self.is_over:
+            self.is_over = True
+            raise status_error(status, "the results of a command")
         self.is_over = True
         return 0
 
