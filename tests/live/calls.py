@@ -56,3 +56,17 @@ def assert_interrupted(call, is_waiting):
     ended = time.monotonic()
     presser.join(PATIENCE_S)
     assert pressed and ended - pressed[0] < INTERRUPT_S_MAX, "Ctrl-C came late"
+
+
+def publish_from_four_threads(client, count):
+    """So many messages, numbered, to each of the topics a, b, c and d."""
+
+    def publish(topic):
+        for number in range(count):
+            client.publish(topic, str(number))
+
+    threads = [threading.Thread(target=publish, args=(topic,)) for topic in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_S)

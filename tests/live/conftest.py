@@ -67,6 +67,25 @@ def log_on(new_client):
     return make
 
 
+def come_back(client):
+    """A disconnect handler as programs have it."""
+    client.connect(client.get_uri())
+    client.logon(5000)
+
+
+@pytest.fixture
+def returning(log_on):
+    """Makes clients that come back after a loss."""
+
+    def make(server, handler=come_back):
+        client = log_on(server)
+        client.set_exception_listener([].append)
+        client.set_disconnect_handler(handler)
+        return client
+
+    return make
+
+
 class Inbox:
     """A handler that keeps what it is given, for a test that waits for it."""
 

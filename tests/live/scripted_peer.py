@@ -47,6 +47,12 @@ def say_all(**fields):
     return answer
 
 
+def in_turn(*answers):
+    """An answer for the first frame with a verb, one for the second, ...; the last one stays."""
+    left = list(answers)
+    return lambda peer, seen: (left.pop(0) if len(left) > 1 else left[0])(peer, seen)
+
+
 def refuse(reason):
     return say(status="failure", reason=reason)
 

@@ -7,6 +7,7 @@ import pytest
 
 import AMPS
 
+from .calls import publish_from_four_threads
 from .scripted_peer import PATIENCE_S
 
 HOUR_MS = 3_600_000
@@ -135,15 +136,7 @@ def test_batches_of_many_threads_arrive_whole_and_in_order(sandbox, log_on):
     client = log_on(sandbox)
     client.set_publish_batching(500, 1)
 
-    def publish(name):
-        for number in range(2000):
-            client.publish(name, str(number))
-
-    threads = [threading.Thread(target=publish, args=(name,)) for name in "abcd"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE_S)
+    publish_from_four_threads(client, 2000)
     by_topic = {}
     for seen in sandbox.wait_for("publish", 8000):
         by_topic.setdefault(seen.header["t"], []).append(int(seen.body))

@@ -12,19 +12,18 @@ import pytest
 import AMPS
 
 from .calls import Failing, assert_interrupted, wait_handled
-from .scripted_peer import ack, delivery, frame, hang_up, refuse, say, stay_silent, wait_until
-
-
-def come_back(client):
-    """A disconnect handler as programs have it."""
-    client.connect(client.get_uri())
-    client.logon(5000)
-
-
-def in_turn(*answers):
-    """An answer for the first frame with a verb, one for the second, ...; the last one stays."""
-    left = list(answers)
-    return lambda peer, seen: (left.pop(0) if len(left) > 1 else left[0])(peer, seen)
+from .conftest import come_back
+from .scripted_peer import (
+    ack,
+    delivery,
+    frame,
+    hang_up,
+    in_turn,
+    refuse,
+    say,
+    stay_silent,
+    wait_until,
+)
 
 
 def count_deleted(peer, seen):
@@ -51,19 +50,6 @@ WAITING = {
     ),
 }
 each_waiting = pytest.mark.parametrize(("verb", "answer", "call"), WAITING.values(), ids=WAITING)
-
-
-@pytest.fixture
-def returning(log_on):
-    """Makes clients that come back after a loss."""
-
-    def make(server, handler=come_back):
-        client = log_on(server)
-        client.set_exception_listener([].append)
-        client.set_disconnect_handler(handler)
-        return client
-
-    return make
 
 
 def wait_back(client, server, times=1):

@@ -9,6 +9,7 @@ import pytest
 
 import AMPS
 
+from .calls import publish_from_four_threads
 from .scripted_peer import PATIENCE_S, delivery, wait_until
 
 
@@ -91,15 +92,7 @@ def test_large_small_and_gathered_messages_are_shown_once_and_in_order(filtered,
 def test_bursts_of_many_threads_are_shown_as_they_arrive(filtered, tape):
     client, server = filtered
 
-    def publish(name):
-        for number in range(2000):
-            client.publish(name, str(number))
-
-    threads = [threading.Thread(target=publish, args=(name,)) for name in "abcd"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE_S)
+    publish_from_four_threads(client, 2000)
     client.publish_flush(5000)
     arrived = [(seen["t"], seen["body"]) for seen in server.wait_for("p", 8000)]
     shown = [payload for payload in tape.frames() if payload.startswith(b'{"c":"p"')]
