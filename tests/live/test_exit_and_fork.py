@@ -1,4 +1,4 @@
-"""Programs that end or fork with live clients do so quietly, whatever these are doing."""
+"""Programs that end or fork with live clients do so quietly, whatever they do (smoke point 12)."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Ctrl-C ends every wait soon, and the client can still be used or closed."""
+"""Ctrl-C ends every wait soon, and the client can still be used or closed (smoke point 12)."""
 
 import signal
 import threading

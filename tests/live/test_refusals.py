@@ -1,4 +1,4 @@
-"""A refused command raises by the server's reason, from every call, and leaves nothing behind."""
+"""A refused command raises by the server's reason (smoke point 13), and leaves nothing behind."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The exceptions: their tree, what they carry, and that they are ordinary Python exceptions."""
+"""The exceptions: their tree (smoke point 13), what they carry, and that they are Python's own."""
 
 import builtins
 import copy
