@@ -3,8 +3,6 @@
 cdef class Executing(Publishing):
     """A connection that commands are executed on."""
 
-    cdef object timer  # the id of the last one started
-
     def execute(self, command):
         """Sends a `Command`, waits until the server has accepted it, and returns a
         `MessageStream` of its results.
@@ -35,9 +33,8 @@ cdef class Executing(Publishing):
     cdef object run(self, Command command, object on_message, bint wants_stream):
         """Executes a command; returns a stream, or the id of what has begun."""
         cdef amps_header header
-        cdef amps_slice text
         cdef Body body
-        cdef Routing routing = None
+        cdef Routing routing
         cdef unsigned int ack_types
         cdef const amps_command_facts *facts = self.facts_of(command)
         cdef object kept

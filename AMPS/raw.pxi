@@ -3,6 +3,8 @@
 cdef class Raw(Subscribing):
     """A connection that messages can be sent on as they are."""
 
+    cdef object timer  # the id of the last one started
+
     def allocate_message(self):
         """An empty message to be filled in, for `send`."""
         return Message()
