@@ -8,6 +8,7 @@
 #include "amps_memory.h"
 #include "amps_reader.h"
 #include "amps_socket.h"
+#include "amps_stored.h"
 #include "amps_waits.h"
 
 /* A publish made inside a handler may wait for room only so long: the thread that waits is the one
@@ -26,6 +27,7 @@ struct amps_client {
     amps_events      events;
     void            *events_context;
     amps_writer      writer;
+    amps_stored      stored;
     amps_routes      routes;
     atomic_uint      wants; /* a bit for each amps_audience */
     amps_waits       waits;
@@ -76,6 +78,7 @@ amps_client *amps_client_new(const amps_events *events, void *context, size_t se
     amps_mutex_init(&client->lock);
     amps_cond_init(&client->changed);
     amps_writer_init(&client->writer, buffer_size(send_buffer_size));
+    amps_stored_init(&client->stored, &client->writer);
     client->writer.show = on_show;
     client->writer.show_context = client;
     amps_routes_init(&client->routes);
@@ -93,6 +96,7 @@ static void release(amps_client *client)
     void       *context = client->events_context;
     amps_routes_fini(&client->routes);
     amps_waits_fini(&client->waits);
+    amps_stored_fini(&client->stored);
     amps_writer_fini(&client->writer);
     amps_cond_fini(&client->changed);
     amps_mutex_fini(&client->lock);
@@ -128,10 +132,21 @@ bool amps_client_in_handler(const amps_client *client)
 
 /* ---- The receive thread reports ------------------------------------------------------------- */
 
-static bool on_ack(void *context, const amps_header *header, const amps_message *message)
+/* The store first, then who waits. */
+static bool on_ack(void *context, const amps_header *header, uint32_t types,
+                   const amps_message *message, bool *is_trouble)
 {
-    amps_client *client = context;
-    return amps_waits_tell(&client->waits, header, message);
+    amps_client     *client = context;
+    amps_stored_word word = AMPS_STORED_NOTHING;
+    if ((types & AMPS_ACK_PERSISTED) != 0) {
+        word = amps_stored_hear(&client->stored, header);
+    }
+    if (word == AMPS_STORED_REFUSED &&
+        (atomic_load(&client->wants) & 1u << AMPS_FOR_FAILED_WRITE) == 0) {
+        amps_stored_discard_one(&client->stored, header);
+    }
+    *is_trouble = word == AMPS_STORED_UNKNOWN || word == AMPS_STORED_FAILED;
+    return amps_waits_tell(&client->waits, header, message) || word == AMPS_STORED_DONE;
 }
 
 /* Says how it ended, if the reader did not say so itself. */
@@ -256,7 +271,8 @@ static amps_status start_threads(amps_client *client, int fd)
                                      .gone = on_gone,
                                      .enter = on_enter,
                                      .leave = amps_client_leave_handler};
-    amps_status             status = amps_writer_open(&client->writer, fd);
+    amps_stored_forget(&client->stored);
+    amps_status status = amps_writer_open(&client->writer, fd);
     if (status != AMPS_OK) {
         return status;
     }
@@ -315,6 +331,17 @@ void amps_client_close(amps_client *client)
         amps_writer_finish(&client->writer, AMPS_CLOSED); /* this connection, not the next */
     }
     amps_mutex_unlock(&client->lock);
+}
+
+void amps_client_break(amps_client *client)
+{
+    if (!amps_client_is_inherited(client)) {
+        amps_mutex_lock(&client->lock);
+        if (client->reader != NULL) {
+            amps_writer_break(&client->writer, AMPS_DISCONNECTED, 0);
+        }
+        amps_mutex_unlock(&client->lock);
+    }
 }
 
 static amps_status wait_until(amps_client *client, bool (*holds)(const amps_client *),
@@ -395,22 +422,6 @@ uint64_t amps_client_next_id(amps_client *client)
     return atomic_fetch_add_explicit(&client->next_id, 1, memory_order_relaxed);
 }
 
-/* Writes a whole frame to `at`, which holds its upper bound, and gives its size. */
-static size_t write_frame(char *at, const amps_header *header, amps_slice body)
-{
-    size_t header_size = amps_header_write(header, at + AMPS_FRAME_PREFIX_SIZE);
-    if (body.size > 0) {
-        memcpy(at + AMPS_FRAME_PREFIX_SIZE + header_size, body.at, body.size);
-    }
-    amps_frame_seal(at, header_size + body.size);
-    return AMPS_FRAME_PREFIX_SIZE + header_size + body.size;
-}
-
-static size_t frame_size_max(const amps_header *header, amps_slice body)
-{
-    return AMPS_FRAME_PREFIX_SIZE + amps_header_size_max(header) + body.size;
-}
-
 amps_status amps_client_try_send(amps_client *client, const amps_header *header, amps_slice body,
                                  bool is_publish, bool *due)
 {
@@ -418,10 +429,10 @@ amps_status amps_client_try_send(amps_client *client, const amps_header *header,
     amps_status status = AMPS_FORKED;
     *due = false;
     if (AMPS_LIKELY(!amps_client_is_inherited(client))) {
-        status = amps_writer_try_begin(&client->writer, frame_size_max(header, body), &at);
+        status = amps_writer_try_begin(&client->writer, amps_frame_size_max(header, body), &at);
     }
     if (AMPS_LIKELY(status == AMPS_OK)) {
-        *due = amps_writer_commit(&client->writer, write_frame(at, header, body), !is_publish);
+        *due = amps_writer_commit(&client->writer, amps_frame_write(header, body, at), !is_publish);
     }
     return status == AMPS_TOO_LARGE ? AMPS_AGAIN : status; /* the large go the long way */
 }
@@ -454,9 +465,10 @@ static amps_status send_without_waiting(amps_client *client, const amps_header *
                                         amps_slice body, bool is_publish)
 {
     char       *at;
-    amps_status status = amps_writer_begin_soon(&client->writer, frame_size_max(header, body), &at);
+    amps_status status =
+        amps_writer_begin_soon(&client->writer, amps_frame_size_max(header, body), &at);
     if (status == AMPS_OK &&
-        amps_writer_commit(&client->writer, write_frame(at, header, body), !is_publish)) {
+        amps_writer_commit(&client->writer, amps_frame_write(header, body, at), !is_publish)) {
         amps_writer_send_due(&client->writer);
     }
     return status;
@@ -532,9 +544,9 @@ amps_status amps_client_send(amps_client *client, const amps_header *header, amp
     if (progress->prefix == NULL) {
         char *at;
         status = amps_writer_begin(&client->writer, &progress->around.connection,
-                                   frame_size_max(header, body), deadline, &at);
+                                   amps_frame_size_max(header, body), deadline, &at);
         if (status == AMPS_OK &&
-            amps_writer_commit(&client->writer, write_frame(at, header, body), !is_publish)) {
+            amps_writer_commit(&client->writer, amps_frame_write(header, body, at), !is_publish)) {
             amps_writer_send_due(&client->writer);
         }
     }
@@ -558,6 +570,39 @@ void amps_client_give_up(amps_client *client, amps_slice body, bool is_publish,
         amps_memory_free(progress->prefix);
         progress->prefix = NULL;
     }
+}
+
+/* ---- Publishes with a store ------------------------------------------------------------------ */
+
+amps_status amps_client_set_publish_store(amps_client *client, amps_publish_store *store)
+{
+    return amps_client_is_inherited(client) ? AMPS_FORKED : amps_stored_set(&client->stored, store);
+}
+
+amps_status amps_client_publish_stored(amps_client *client, amps_header *header, amps_slice body,
+                                       bool is_publish, bool at_once, amps_kept *kept)
+{
+    return amps_client_is_inherited(client)
+               ? AMPS_FORKED
+               : amps_stored_publish(&client->stored, header, body, is_publish, at_once, kept);
+}
+
+amps_status amps_client_publish_prepared(amps_client *client, amps_slice header, amps_slice body,
+                                         bool at_once, amps_kept *kept)
+{
+    return amps_client_is_inherited(client)
+               ? AMPS_FORKED
+               : amps_stored_publish_prepared(&client->stored, header, body, at_once, kept);
+}
+
+uint64_t amps_client_follow(amps_client *client, uint64_t persisted)
+{
+    return amps_stored_follow(&client->stored, persisted);
+}
+
+amps_status amps_client_wait_sent(amps_client *client, uint64_t sequence, uint32_t wait_ms)
+{
+    return amps_stored_wait_sent(&client->stored, sequence, amps_clock_in_ms(wait_ms));
 }
 
 /* ---- Routes and waits ----------------------------------------------------------------------- */
@@ -592,6 +637,13 @@ void amps_client_remove_routes(amps_client *client, amps_status why)
     }
 }
 
+void amps_client_lose_routes(amps_client *client, amps_status why)
+{
+    if (!amps_client_is_inherited(client)) {
+        amps_routes_lose(&client->routes, why);
+    }
+}
+
 void amps_client_want(amps_client *client, amps_audience audience, bool wanted)
 {
     if (wanted) {
@@ -606,9 +658,17 @@ void amps_client_want_filter(amps_client *client, bool wanted)
     atomic_store(&client->writer.watched, wanted);
 }
 
-amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, uint32_t ack_types)
+amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, uint32_t ack_types,
+                                    bool lasts)
 {
-    return amps_waits_begin(&client->waits, command_id, ack_types);
+    return amps_waits_begin(&client->waits, command_id, ack_types, lasts);
+}
+
+void amps_client_give_up_waits(amps_client *client)
+{
+    if (!amps_client_is_inherited(client)) {
+        amps_waits_give_up(&client->waits, AMPS_CLOSED);
+    }
 }
 
 amps_status amps_client_wait(amps_client *client, amps_waiter *waiter, uint32_t wait_ms,
@@ -635,6 +695,13 @@ void amps_client_set_batching(amps_client *client, size_t size, uint32_t timeout
 {
     if (!amps_client_is_inherited(client)) {
         amps_writer_set_batching(&client->writer, size, timeout_ms * AMPS_MS);
+    }
+}
+
+void amps_client_end_batch(amps_client *client)
+{
+    if (!amps_client_is_inherited(client)) {
+        amps_writer_end_batch(&client->writer);
     }
 }
 
