@@ -19,15 +19,18 @@ TEST_LINES_MAX = 500
 STEPS = (
     ("base", "protocol"),
     ("command", "crc", "inside", "memory", "status"),
-    ("buffer", "ending", "file", "key", "text", "thread"),
-    ("frame", "header", "send_buffer", "socket"),
+    ("buffer", "ending", "file", "key", "memory_records", "text", "thread"),
+    ("file_records", "frame", "header", "send_buffer", "socket"),
     ("c_handler", "conflation", "message", "record", "waits", "writer"),
-    ("stream",),
+    ("publish_store", "stream"),
     ("routes",),
     ("reader",),
     ("client",),
 )
-PURE_ROOMS = "buffer|command|conflation|crc|ending|frame|header|key|message|record|send_buffer|text"
+PURE_ROOMS = (
+    "buffer|command|conflation|crc|ending|frame|header|key|memory_records|message|record|"
+    "send_buffer|text"
+)
 
 # What must not be written where: (rule, files, words, files that may).
 FORBIDDEN = [
