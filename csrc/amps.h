@@ -380,7 +380,8 @@ bool amps_client_remove_route(amps_client *client, amps_id_kind kind, amps_slice
 /* The same by the command id, but only if it is still the route of that stream. */
 bool amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream);
 void amps_client_remove_routes(amps_client *client, amps_status why); /* all; ends streams */
-/* When a connection is gone: those that last stay, as fresh as on their first day; the rest goes. */
+/* When a connection is gone: those that last stay, as fresh as on their first day; the rest goes.
+ */
 void amps_client_lose_routes(amps_client *client, amps_status why);
 
 /* What is for an audience other than a route is delivered only while someone wants it. */

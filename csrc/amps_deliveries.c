@@ -36,7 +36,7 @@ void amps_deliveries_flush(amps_deliveries *out)
 
 static amps_delivery *next_delivery(amps_deliveries *out)
 {
-    if (out->count == AMPS_READER_BURST_MAX) {
+    if (out->count == AMPS_DELIVERIES_MAX) {
         amps_deliveries_flush(out);
     }
     return &out->waiting_for[out->count++];
@@ -74,7 +74,7 @@ static void wait_for_room(amps_deliveries *out, amps_stream *stream)
     amps_deliveries_flush(out);
     while (!atomic_load(&out->hushed) && atomic_load(out->waiting) == 0 &&
            !amps_writer_is_broken(out->writer) &&
-           !amps_stream_wait_room(stream, amps_clock_in_ms(AMPS_READER_ROOM_SLICE_MS))) {
+           !amps_stream_wait_room(stream, amps_clock_in_ms(AMPS_DELIVERIES_ROOM_SLICE_MS))) {
     }
 }
 
@@ -85,7 +85,7 @@ static amps_status put_in_stream(amps_deliveries *out, amps_stream *stream,
         wait_for_room(out, stream);
     }
     if (!amps_stream_is_dirty(stream)) {
-        if (out->dirty_count == AMPS_READER_DIRTY_MAX) {
+        if (out->dirty_count == AMPS_DELIVERIES_DIRTY_MAX) {
             amps_deliveries_publish(out);
         }
         out->dirty[out->dirty_count++] = stream;

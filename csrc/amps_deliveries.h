@@ -9,9 +9,10 @@
 #include "amps_routes.h"
 #include "amps_writer.h"
 
-#define AMPS_READER_BURST_MAX     256u /* deliveries handed over at once */
-#define AMPS_READER_DIRTY_MAX     64u  /* streams filled between two publishings */
-#define AMPS_READER_ROOM_SLICE_MS 10u  /* a full stream is looked at so often: did someone wait? */
+#define AMPS_DELIVERIES_MAX       256u /* deliveries handed over at once */
+#define AMPS_DELIVERIES_DIRTY_MAX 64u  /* streams filled between two publishings */
+#define AMPS_DELIVERIES_ROOM_SLICE_MS                                                              \
+    10u /* a full stream is looked at so often: did someone wait? */
 
 typedef struct amps_deliveries {
     const amps_events *events;
@@ -21,9 +22,9 @@ typedef struct amps_deliveries {
     amps_writer       *writer;
     void              *thread; /* the binding's slot */
     atomic_bool        hushed; /* nobody is told any more */
-    amps_delivery      waiting_for[AMPS_READER_BURST_MAX];
+    amps_delivery      waiting_for[AMPS_DELIVERIES_MAX];
     size_t             count;
-    amps_stream       *dirty[AMPS_READER_DIRTY_MAX];
+    amps_stream       *dirty[AMPS_DELIVERIES_DIRTY_MAX];
     size_t             dirty_count;
 } amps_deliveries;
 
