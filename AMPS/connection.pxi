@@ -243,6 +243,13 @@ cdef class Connection(Listeners):
             raise _exceptions.LogonRequiredException(f"{doing}: not logged on: call logon() first")
         return 0
 
+    cdef int check_ready(self, object doing, bint in_handler_too, patience limit) except -1:
+        """Is it logged on? One that comes back by itself is waited for."""
+        return self.check_logged_on(doing, in_handler_too)
+
+    cdef int note_server_version(self) except -1:
+        return 0
+
     cdef object why_not_connected(self):
         if self.why is not None:
             return f"not connected: {self.why}"

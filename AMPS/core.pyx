@@ -44,11 +44,15 @@ include "transport.pxi"   # where and how to connect
 include "connection.pxi"  # the life of a connection, and who is told
 include "routing.pxi"     # whom the answers of a command go to
 include "asking.pxi"      # commands out, acks in
+include "storing.pxi"     # publishes that a publish store keeps
 include "publishing.pxi"  # publishes out
 include "executing.pxi"   # a Command out, its answers to whom they belong
+include "bookmarking.pxi"  # bookmark subscriptions, and the store that notes where they are
 include "subscribing.pxi"  # subscriptions, queries, deletes in one call each
 include "raw.pxi"         # messages as they are, handlers by id
 include "settings.pxi"    # what is only kept so far
 include "client.pxi"      # Client
+include "publish_stores.pxi"   # MemoryPublishStore, PublishStore, HybridPublishStore
+include "bookmark_stores.pxi"  # MemoryBookmarkStore, MMapBookmarkStore, RingBookmarkStore
 include "stream.pxi"      # MessageStream, iterated without the GIL while it waits
 include "shutdown.pxi"    # the interpreter ends before its clients do

@@ -30,6 +30,7 @@ cdef class MessageStream:
     cdef object sub_id, query_id  # what the server is told when it is closed, or None
     cdef unsigned int timeout_ms
     cdef bint is_over, is_subscription
+    cdef bint is_gated         # a bookmark store of the program's own fills it
     cdef Message older, newer  # the last two given out: used again when nobody holds them
     cdef object __weakref__
     cdef dict __dict__
@@ -184,11 +185,17 @@ cdef class MessageStream:
     cdef bint remove_route(self) except -1:
         """True: it was there, so the server does not know yet that nobody listens."""
         cdef amps_slice id
+        cdef amps_sink sink
         cdef object kept
         if self.command_id is None:
             return False
+        if self.is_gated:
+            return remove_route(self.client, AMPS_ID_OF_COMMAND, self.command_id, &sink)
         kept = borrow_text(self.command_id, &id)
-        return amps_client_remove_stream(self.client.core, id, self.core)
+        if not amps_client_remove_stream(self.client.core, id, self.core):
+            return False
+        self.client.forget_record(AMPS_ID_OF_COMMAND, self.command_id)
+        return True
 
     cdef int renew(self) except -1:
         """A fresh queue, for a command that is sent once more: the one before has ended."""

@@ -14,7 +14,7 @@ cdef enum:
     SOW_AND_SUBSCRIBE_BATCH_SIZE = 1
 
 
-cdef class Subscribing(Executing):
+cdef class Subscribing(Bookmarking):
     """A connection with a call for each kind of subscription, query and delete."""
 
     def subscribe(self, *args, **kwargs):
@@ -150,13 +150,18 @@ cdef class Subscribing(Executing):
         """Waits for the count of what was deleted."""
         cdef amps_header header
         cdef Body body = command.body()
-        self.check_logged_on("sow_delete")
+        cdef patience limit = patience_of(command.timeout_ms)
+        cdef unsigned int acks = AMPS_ACK_PROCESSED | AMPS_ACK_STATS
+        self.check_usable("sow_delete")
+        if not self.has_store():
+            self.check_ready("sow_delete", False, limit)
+        else:
+            acks |= AMPS_ACK_PERSISTED
         self.check_command(command, self.facts_of(command))
         header.present = 0
         kept = command.fill(&header)
         return self.ask(&header, body.bytes, "sow_delete", self.next_id(),
-                        AMPS_ACK_PROCESSED | AMPS_ACK_STATS, AMPS_ACK_STATS, command.timeout_ms,
-                        lambda: values_of(command))
+                        acks, AMPS_ACK_STATS, limit, lambda: values_of(command))
 
     # ---- The end of a subscription --------------------------------------------------------------
 

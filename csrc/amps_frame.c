@@ -39,3 +39,20 @@ size_t amps_frame_write(const amps_header *header, amps_slice body, char *at)
     amps_frame_seal(at, header_size + body.size);
     return AMPS_FRAME_PREFIX_SIZE + header_size + body.size;
 }
+
+amps_status amps_frame_view(amps_slice frame, amps_message *message)
+{
+    amps_slice  payload;
+    amps_header header;
+    size_t      size = 0;
+    if (amps_frame_find(frame, AMPS_SEND_FRAME_SIZE_MAX, &payload, &size) != AMPS_OK ||
+        amps_header_parse(payload, &header, &size) != AMPS_OK) {
+        return AMPS_BAD_FRAME;
+    }
+    const char *end = payload.at + size;
+    *message = (amps_message){.header = {payload.at, size},
+                              .record = {end, 0},
+                              .body = {end, payload.size - size},
+                              .sub_id = {end, 0}};
+    return AMPS_OK;
+}

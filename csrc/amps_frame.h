@@ -21,9 +21,6 @@ amps_status amps_frame_find(amps_slice bytes, size_t size_max, amps_slice *paylo
  */
 void amps_frame_seal(char *prefix, size_t payload_size);
 
-/* A whole frame: an upper bound of its size, and written to `at`, which holds that; gives the size.
- */
-size_t amps_frame_size_max(const amps_header *header, amps_slice body);
-size_t amps_frame_write(const amps_header *header, amps_slice body, char *at);
+/* Of amps.h: amps_frame_size_max, _write, _view. */
 
 #endif
