@@ -24,6 +24,8 @@ cdef extern from "amps.h" nogil:
         AMPS_ID_IN_USE
         AMPS_TOO_LARGE
         AMPS_NO_ROOM
+        AMPS_STORE
+        AMPS_STORE_FULL
         AMPS_NO_MEMORY
         AMPS_SYSTEM
         AMPS_STATUS_COUNT

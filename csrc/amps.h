@@ -36,6 +36,8 @@
     X(AMPS_ID_IN_USE, "the id is in use", SubidInUseException)                                     \
     X(AMPS_TOO_LARGE, "the message is larger than the limit", PublishException)                    \
     X(AMPS_NO_ROOM, "the send buffer is full and the server does not read", PublishException)      \
+    X(AMPS_STORE, "the store failed", StoreException)                                              \
+    X(AMPS_STORE_FULL, "the store may not grow", StoreException)                                   \
     X(AMPS_NO_MEMORY, "out of memory", MemoryError)                                                \
     X(AMPS_SYSTEM, "the operating system refused", TransportException)
 

@@ -150,7 +150,7 @@ static void explain(const amps_writer *writer, amps_failure *failure)
     } else if (failure->error != 0) {
         char reason[128];
         snprintf(failure->text, sizeof failure->text, "%s",
-                 amps_socket_error_text(failure->error, reason, sizeof reason));
+                 amps_error_text(failure->error, reason, sizeof reason));
     } else {
         snprintf(failure->text, sizeof failure->text, "%s", amps_status_text(failure->status));
     }
