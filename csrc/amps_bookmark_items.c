@@ -3,17 +3,19 @@
 
 #include "amps_memory.h"
 
-#define RING_SIZE_MIN  16u
-#define RING_SIZE_MAX  (1u << 30)
-#define PUBLISHERS_MIN 4u
-#define PUBLISHERS_MAX (1u << 28)
-#define MARKERS_MIN    8u
-#define DISCARDED      (1u << 31)
+#define RING_SIZE_MIN 16u
+#define RING_SIZE_MAX (1u << 30)
+#define MARKERS_MIN   8u
+#define DISCARDED     (1u << 31)
 
 static amps_bookmark_publisher *publisher_at(const amps_bookmark_items *items, uint32_t number)
 {
-    AMPS_ASSERT(number > 0 && number <= items->publisher_count);
-    return &items->publishers[number - 1];
+    return amps_bookmark_publisher_at(&items->publishers, number);
+}
+
+static uint32_t find_publisher(const amps_bookmark_items *items, const amps_bookmark *bookmark)
+{
+    return amps_bookmark_publisher_find(&items->publishers, bookmark);
 }
 
 static amps_bookmark_item *item_at(const amps_bookmark_items *items, uint64_t index)
@@ -59,177 +61,12 @@ static bool is_point(const amps_bookmark_point *point, const amps_bookmark *book
                : point->publisher == bookmark->publisher && point->sequence == bookmark->sequence;
 }
 
-/* ---- Publishers ------------------------------------------------------------------------------*/
-
-static uint32_t hash_of_text(uint64_t seed, amps_slice text)
-{
-    uint64_t hash = seed ^ text.size;
-    for (size_t i = 0; i < text.size; i++) {
-        hash = (hash ^ (unsigned char)text.at[i]) * UINT64_C(0x100000001b3);
-        hash ^= hash >> 32;
-    }
-    return amps_bookmark_hash(seed, hash, text.size);
-}
-
-static uint32_t hash_of_publisher(const amps_bookmark_items *items, const amps_bookmark *bookmark)
-{
-    return amps_bookmark_is_opaque(bookmark) ? hash_of_text(items->seed, bookmark->text)
-                                             : amps_bookmark_hash(items->seed, 0, bookmark->publisher);
-}
-
-static bool is_publisher(const amps_bookmark_publisher *publisher, const amps_bookmark *bookmark)
-{
-    if (amps_bookmark_is_opaque(bookmark)) {
-        return publisher->opaque != NULL &&
-               amps_slice_equal((amps_slice){publisher->opaque, publisher->opaque_size},
-                                bookmark->text);
-    }
-    return publisher->opaque == NULL && publisher->id == bookmark->publisher;
-}
-
-static uint32_t find_publisher(const amps_bookmark_items *items, const amps_bookmark *bookmark)
-{
-    const amps_bookmark_table *table = &items->by_publisher;
-    uint32_t at = amps_bookmark_table_first(table, hash_of_publisher(items, bookmark));
-    while (at != AMPS_BOOKMARK_NO_SLOT &&
-           !is_publisher(publisher_at(items, table->slots[at].value), bookmark)) {
-        at = amps_bookmark_table_next(table, at);
-    }
-    return at != AMPS_BOOKMARK_NO_SLOT ? table->slots[at].value : 0;
-}
-
-static bool reserve_publisher(amps_bookmark_items *items)
-{
-    if (items->free_publisher == 0 && items->publisher_count == items->publisher_room) {
-        uint32_t room =
-            items->publisher_room > 0 ? items->publisher_room * 2 : PUBLISHERS_MIN;
-        amps_bookmark_publisher *larger =
-            room <= PUBLISHERS_MAX
-                ? amps_memory_resize(items->publishers, room * sizeof *larger)
-                : NULL;
-        if (larger == NULL) {
-            return false;
-        }
-        items->publishers = larger;
-        items->publisher_room = room;
-    }
-    return amps_bookmark_table_reserve(&items->by_publisher);
-}
-
-/* 0: out of memory. */
-static uint32_t new_publisher(amps_bookmark_items *items, const amps_bookmark *bookmark)
-{
-    bool  is_opaque = amps_bookmark_is_opaque(bookmark);
-    char *opaque = NULL;
-    if (!reserve_publisher(items) ||
-        (is_opaque && (opaque = new_text(bookmark->text)) == NULL)) {
-        return 0;
-    }
-    uint32_t number = items->free_publisher;
-    if (number != 0) {
-        items->free_publisher = publisher_at(items, number)->after;
-    } else {
-        number = ++items->publisher_count;
-    }
-    amps_bookmark_publisher *publisher = publisher_at(items, number);
-    *publisher = (amps_bookmark_publisher){.id = bookmark->publisher,
-                                           .opaque = opaque,
-                                           .opaque_size = (uint32_t)bookmark->text.size,
-                                           .hash = hash_of_publisher(items, bookmark),
-                                           .is_used = true};
-    if (!is_opaque) {
-        size_t size = amps_bookmark_write_number(publisher->id, publisher->prefix);
-        publisher->prefix[size] = '|';
-        publisher->prefix_size = (uint8_t)(size + 1);
-    }
-    amps_bookmark_table_add(&items->by_publisher, publisher->hash, number);
-    return number;
-}
-
-static uint32_t get_publisher(amps_bookmark_items *items, const amps_bookmark *bookmark)
-{
-    uint32_t number = find_publisher(items, bookmark);
-    return number != 0 ? number : new_publisher(items, bookmark);
-}
-
-static void unlist(amps_bookmark_items *items, uint32_t number)
-{
-    amps_bookmark_publisher *publisher = publisher_at(items, number);
-    uint32_t                *before =
-        publisher->before != 0 ? &publisher_at(items, publisher->before)->after
-                               : &items->first_listed;
-    uint32_t *after = publisher->after != 0 ? &publisher_at(items, publisher->after)->before
-                                            : &items->last_listed;
-    *before = publisher->after;
-    *after = publisher->before;
-    publisher->before = publisher->after = 0;
-    publisher->is_listed = false;
-    items->listed_count--;
-    items->opaque_count -= publisher->opaque != NULL;
-}
-
-/* Of an opaque bookmark that nothing refers to. */
-static void free_publisher(amps_bookmark_items *items, uint32_t number)
-{
-    amps_bookmark_publisher *publisher = publisher_at(items, number);
-    uint32_t                 at = amps_bookmark_table_first(&items->by_publisher, publisher->hash);
-    while (items->by_publisher.slots[at].value != number) {
-        at = amps_bookmark_table_next(&items->by_publisher, at);
-    }
-    amps_bookmark_table_remove(&items->by_publisher, at);
-    amps_memory_free(publisher->opaque);
-    *publisher = (amps_bookmark_publisher){.after = items->free_publisher};
-    items->free_publisher = number;
-    if (items->last_publisher == number) {
-        items->last_publisher = 0;
-    }
-}
-
-/* The oldest that is opaque goes; one that is in the ring again will be listed again. */
-static void forget_oldest_opaque(amps_bookmark_items *items)
-{
-    uint32_t number = items->first_listed;
-    while (publisher_at(items, number)->opaque == NULL) {
-        number = publisher_at(items, number)->after;
-    }
-    unlist(items, number);
-    if (publisher_at(items, number)->live == 0) {
-        free_publisher(items, number);
-    }
-}
-
-/* Its messages up to this one are done. */
-static void set_recent(amps_bookmark_items *items, uint32_t number, uint64_t sequence,
-                       uint64_t index)
-{
-    amps_bookmark_publisher *publisher = publisher_at(items, number);
-    publisher->recent = sequence;
-    publisher->recent_index = index;
-    if (AMPS_LIKELY(publisher->is_listed)) {
-        return;
-    }
-    publisher->is_listed = true;
-    publisher->before = items->last_listed;
-    publisher->after = 0;
-    if (items->last_listed != 0) {
-        publisher_at(items, items->last_listed)->after = number;
-    } else {
-        items->first_listed = number;
-    }
-    items->last_listed = number;
-    items->listed_count++;
-    items->opaque_count += publisher->opaque != NULL;
-    if (items->opaque_count > AMPS_BOOKMARK_OPAQUE_MAX) {
-        forget_oldest_opaque(items);
-    }
-}
-
 /* ---- Whole -----------------------------------------------------------------------------------*/
 
 void amps_bookmark_items_init(amps_bookmark_items *items, uint64_t seed)
 {
     memset(items, 0, sizeof *items);
-    items->seed = seed;
+    items->publishers.seed = seed;
     items->first = items->next = 1;
 }
 
@@ -244,11 +81,7 @@ static void free_ring(amps_bookmark_items *items)
 void amps_bookmark_items_fini(amps_bookmark_items *items)
 {
     free_ring(items);
-    for (uint32_t number = 1; number <= items->publisher_count; number++) {
-        amps_memory_free(publisher_at(items, number)->opaque);
-    }
-    amps_memory_free(items->publishers);
-    amps_bookmark_table_fini(&items->by_publisher);
+    amps_bookmark_publishers_fini(&items->publishers);
     for (size_t i = 0; i < items->marker_count; i++) {
         forget_point(&items->markers[items->marker_first + i].point);
     }
@@ -260,7 +93,7 @@ void amps_bookmark_items_fini(amps_bookmark_items *items)
 
 void amps_bookmark_items_clear(amps_bookmark_items *items)
 {
-    uint64_t seed = items->seed;
+    uint64_t seed = items->publishers.seed;
     uint64_t next = items->next;
     amps_bookmark_items_fini(items);
     amps_bookmark_items_init(items, seed);
@@ -269,7 +102,7 @@ void amps_bookmark_items_clear(amps_bookmark_items *items)
 
 bool amps_bookmark_items_is_empty(const amps_bookmark_items *items)
 {
-    return items->first == items->next && items->publisher_count == 0 && !items->safe.is_known &&
+    return items->first == items->next && items->publishers.count == 0 && !items->safe.is_known &&
            items->anchor_size == 0;
 }
 
@@ -278,7 +111,7 @@ bool amps_bookmark_items_is_empty(const amps_bookmark_items *items)
 static uint32_t hash_of_item(const amps_bookmark_items *items, uint32_t publisher,
                              uint64_t sequence)
 {
-    return amps_bookmark_hash(items->seed, publisher, sequence);
+    return amps_bookmark_hash(items->publishers.seed, publisher, sequence);
 }
 
 /* Most messages come from the publisher of the one before. */
@@ -295,8 +128,9 @@ static bool is_of_last(const amps_bookmark_items *items, amps_slice text,
     }
     place->publisher = items->last_publisher;
     place->bookmark = (amps_bookmark){last->id, 0, {NULL, 0}};
-    return last->id != 0 && amps_bookmark_parse_number((amps_slice){text.at + size, text.size - size},
-                                                       &place->bookmark.sequence);
+    return last->id != 0 &&
+           amps_bookmark_parse_number((amps_slice){text.at + size, text.size - size},
+                                      &place->bookmark.sequence);
 }
 
 bool amps_bookmark_items_find(const amps_bookmark_items *items, amps_slice text,
@@ -317,7 +151,8 @@ static uint64_t index_of(const amps_bookmark_items *items, uint32_t low)
     return items->first + (uint32_t)(low - (uint32_t)items->first);
 }
 
-static uint64_t find_item(const amps_bookmark_items *items, const amps_bookmark_place *place)
+uint64_t amps_bookmark_items_index(const amps_bookmark_items *items,
+                                   const amps_bookmark_place *place)
 {
     const amps_bookmark_table *table = &items->by_bookmark;
     uint32_t at = place->publisher != 0 ? amps_bookmark_table_first(table, place->hash)
@@ -331,6 +166,15 @@ static uint64_t find_item(const amps_bookmark_items *items, const amps_bookmark_
         }
     }
     return 0;
+}
+
+uint64_t amps_bookmark_items_oldest(const amps_bookmark_items *items)
+{
+    uint64_t index = items->waiting > 0 ? items->first : 0;
+    while (index != 0 && (item_at(items, index)->publisher & DISCARDED) != 0) {
+        index++; /* only while it is pinned */
+    }
+    return index;
 }
 
 bool amps_bookmark_items_at(const amps_bookmark_items *items, uint64_t index,
@@ -360,12 +204,13 @@ amps_bookmark_verdict amps_bookmark_items_judge(const amps_bookmark_items *items
     if (AMPS_LIKELY(place->bookmark.sequence > publisher->high)) {
         return AMPS_BOOKMARK_NEW;
     }
-    *index = find_item(items, place);
+    *index = amps_bookmark_items_index(items, place);
     if (*index != 0) {
         bool is_discarded = (item_at(items, *index)->publisher & DISCARDED) != 0;
         return is_discarded ? AMPS_BOOKMARK_DISCARDED : AMPS_BOOKMARK_AGAIN;
     }
-    if (items->is_pinned && !(publisher->is_listed && place->bookmark.sequence <= publisher->recent)) {
+    if (items->is_pinned &&
+        !(publisher->is_listed && place->bookmark.sequence <= publisher->recent)) {
         return AMPS_BOOKMARK_NEW; /* it may be one that was not noted */
     }
     return AMPS_BOOKMARK_DISCARDED;
@@ -395,7 +240,8 @@ static bool reserve_item(amps_bookmark_items *items)
 
 static uint32_t pin_hash(const amps_bookmark_items *items, const amps_bookmark *bookmark)
 {
-    return amps_bookmark_hash(hash_of_publisher(items, bookmark), 0, bookmark->sequence);
+    return amps_bookmark_hash(amps_bookmark_publisher_hash(&items->publishers, bookmark), 0,
+                              bookmark->sequence);
 }
 
 static amps_status pin(amps_bookmark_items *items, const amps_bookmark *bookmark)
@@ -410,11 +256,12 @@ amps_status amps_bookmark_items_add(amps_bookmark_items *items, const amps_bookm
 {
     const amps_bookmark *bookmark = &place->bookmark;
     uint32_t             number = place->publisher;
-    if (!reserve_item(items) || (number == 0 && (number = new_publisher(items, bookmark)) == 0)) {
+    if (!reserve_item(items) || (number == 0 && (number = amps_bookmark_publisher_get(
+                                                     &items->publishers, bookmark)) == 0)) {
         return pin(items, bookmark);
     }
-    uint32_t hash = number == place->publisher ? place->hash
-                                               : hash_of_item(items, number, bookmark->sequence);
+    uint32_t hash =
+        number == place->publisher ? place->hash : hash_of_item(items, number, bookmark->sequence);
     amps_bookmark_publisher *publisher = publisher_at(items, number);
     publisher->live++;
     publisher->waiting++;
@@ -445,14 +292,10 @@ static void shorten_list(amps_bookmark_items *items)
     }
     uint64_t until = publisher_at(items, number)->recent_index; /* 0: not known */
     uint32_t after;
-    for (number = items->first_listed; number != 0 && until != 0; number = after) {
+    for (number = items->publishers.first_listed; number != 0 && until != 0; number = after) {
         after = publisher_at(items, number)->after;
         if (publisher_at(items, number)->recent_index <= until) {
-            unlist(items, number);
-            if (publisher_at(items, number)->opaque != NULL &&
-                publisher_at(items, number)->live == 0) {
-                free_publisher(items, number);
-            }
+            amps_bookmark_publisher_unlist(&items->publishers, number);
         }
     }
 }
@@ -461,23 +304,23 @@ static void set_safe(amps_bookmark_items *items, const amps_bookmark_point *poin
 {
     forget_point(&items->safe);
     items->safe = *point;
-    if (items->listed_count > AMPS_BOOKMARK_LISTED_MAX) {
+    if (items->publishers.listed_count > AMPS_BOOKMARK_LISTED_MAX) {
         shorten_list(items);
     }
 }
 
 static void drop_front(amps_bookmark_items *items)
 {
-    amps_bookmark_item        item = *item_at(items, items->first);
-    uint32_t                  number = item.publisher & ~DISCARDED;
+    amps_bookmark_item         item = *item_at(items, items->first);
+    uint32_t                   number = item.publisher & ~DISCARDED;
     const amps_bookmark_table *table = &items->by_bookmark;
-    uint32_t                  at = amps_bookmark_table_first(table, item.hash);
+    uint32_t                   at = amps_bookmark_table_first(table, item.hash);
     while (table->slots[at].value != (uint32_t)items->first) {
         at = amps_bookmark_table_next(table, at);
     }
     amps_bookmark_table_remove(&items->by_bookmark, at);
     publisher_at(items, number)->live--;
-    set_recent(items, number, item.sequence, items->first);
+    amps_bookmark_publisher_list(&items->publishers, number, item.sequence, items->first);
     items->first++;
 }
 
@@ -528,9 +371,8 @@ static bool reserve_marker(amps_bookmark_items *items)
         return true;
     }
     if (items->marker_first < items->marker_room / 2 || items->marker_room == 0) {
-        size_t room = items->marker_room > 0 ? items->marker_room * 2 : MARKERS_MIN;
-        amps_bookmark_marker *larger =
-            amps_memory_resize(items->markers, room * sizeof *larger);
+        size_t                room = items->marker_room > 0 ? items->marker_room * 2 : MARKERS_MIN;
+        amps_bookmark_marker *larger = amps_memory_resize(items->markers, room * sizeof *larger);
         if (larger == NULL) {
             return false;
         }
@@ -567,9 +409,8 @@ static bool add_marker(amps_bookmark_items *items, const amps_bookmark_marker *m
     return true;
 }
 
-amps_status amps_bookmark_items_persisted(amps_bookmark_items *items,
-                                          const amps_bookmark *bookmark, uint64_t after,
-                                          bool *counts)
+amps_status amps_bookmark_items_persisted(amps_bookmark_items *items, const amps_bookmark *bookmark,
+                                          uint64_t after, bool *counts)
 {
     amps_bookmark_marker marker = {.after = after};
     if (!make_point(&marker.point, bookmark)) {
@@ -600,9 +441,36 @@ amps_status amps_bookmark_items_anchor(amps_bookmark_items *items, amps_slice an
     return AMPS_OK;
 }
 
+amps_status amps_bookmark_items_begin(amps_bookmark_items *items, amps_slice anchor, bool is_now)
+{
+    char *copy = new_text(anchor);
+    if (copy == NULL) {
+        return AMPS_NO_MEMORY;
+    }
+    amps_bookmark_items_clear(items);
+    items->anchor = copy;
+    items->anchor_size = anchor.size;
+    items->anchor_is_now = is_now;
+    return AMPS_OK;
+}
+
+amps_status amps_bookmark_items_recover(amps_bookmark_items *items, amps_slice list)
+{
+    amps_slice    member;
+    amps_bookmark bookmark;
+    amps_status   status = amps_bookmark_items_anchor(items, list, false);
+    while (status == AMPS_OK && amps_bookmark_next(&list, &member)) {
+        if (amps_bookmark_parse(member, &bookmark) && !amps_bookmark_is_opaque(&bookmark)) {
+            status = amps_bookmark_items_list(items, &bookmark);
+        }
+    }
+    items->is_recovered = true;
+    return status;
+}
+
 amps_status amps_bookmark_items_raise(amps_bookmark_items *items, const amps_bookmark *bookmark)
 {
-    uint32_t number = get_publisher(items, bookmark);
+    uint32_t number = amps_bookmark_publisher_get(&items->publishers, bookmark);
     if (number == 0) {
         return AMPS_NO_MEMORY;
     }
@@ -617,7 +485,8 @@ amps_status amps_bookmark_items_list(amps_bookmark_items *items, const amps_book
 {
     amps_status status = amps_bookmark_items_raise(items, bookmark);
     if (status == AMPS_OK) {
-        set_recent(items, find_publisher(items, bookmark), bookmark->sequence, 0);
+        amps_bookmark_publisher_list(&items->publishers, find_publisher(items, bookmark),
+                                     bookmark->sequence, 0);
     }
     return status;
 }
@@ -638,7 +507,7 @@ static bool is_listed(const amps_bookmark_items *items, const amps_bookmark *boo
 static bool walk_publishers(const amps_bookmark_items *items, amps_bookmark_walk *walk)
 {
     uint32_t number = walk->publisher != 0 ? publisher_at(items, walk->publisher)->after
-                                           : items->first_listed;
+                                           : items->publishers.first_listed;
     walk->publisher = number;
     if (number == 0) {
         return false;
@@ -672,7 +541,7 @@ static bool walk_safe(const amps_bookmark_items *items, amps_bookmark_walk *walk
 
 static bool waits_for_an_unlisted(const amps_bookmark_items *items)
 {
-    for (uint32_t number = 1; number <= items->publisher_count; number++) {
+    for (uint32_t number = 1; number <= items->publishers.count; number++) {
         const amps_bookmark_publisher *publisher = publisher_at(items, number);
         if (publisher->waiting > 0 && !publisher->is_listed) {
             return true;
@@ -683,7 +552,7 @@ static bool waits_for_an_unlisted(const amps_bookmark_items *items)
 
 static bool needs_anchor(const amps_bookmark_items *items)
 {
-    return !items->safe.is_known && (items->listed_count == 0 ||
+    return !items->safe.is_known && (items->publishers.listed_count == 0 ||
                                      (items->is_recovered && waits_for_an_unlisted(items)));
 }
 
@@ -701,7 +570,7 @@ static bool walk_anchor(const amps_bookmark_items *items, amps_bookmark_walk *wa
 
 static bool is_nothing_listed(const amps_bookmark_items *items)
 {
-    return items->listed_count == 0 && !items->safe.is_known && items->anchor_size == 0;
+    return items->publishers.listed_count == 0 && !items->safe.is_known && items->anchor_size == 0;
 }
 
 bool amps_bookmark_walk_next(const amps_bookmark_items *items, amps_bookmark_walk *walk)

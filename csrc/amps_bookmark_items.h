@@ -7,39 +7,18 @@
 #ifndef AMPS_BOOKMARK_ITEMS_H
 #define AMPS_BOOKMARK_ITEMS_H
 
-#include "amps_bookmark.h"
-#include "amps_bookmark_table.h"
+#include "amps_bookmark_publishers.h"
 
-/* So many opaque bookmarks that were discarded are remembered and listed; older ones are forgotten,
- * and a message that has one would count as new. */
-#define AMPS_BOOKMARK_OPAQUE_MAX 1000u
 /* Of a list longer than this, members are left out that a persisted point makes needless. */
 #define AMPS_BOOKMARK_LISTED_MAX 1000u
 /* Room for more than this is given back when everything was discarded. */
-#define AMPS_BOOKMARK_KEPT_MAX 1024u
+#define AMPS_BOOKMARK_KEPT_MAX   1024u
 
 typedef enum amps_bookmark_verdict {
     AMPS_BOOKMARK_NEW,
     AMPS_BOOKMARK_AGAIN,     /* delivered before, not discarded */
     AMPS_BOOKMARK_DISCARDED, /* or its publisher is known to be further on */
 } amps_bookmark_verdict;
-
-typedef struct amps_bookmark_publisher {
-    uint64_t id;     /* not of an opaque one */
-    char    *opaque; /* the whole bookmark; NULL: it is publisher|sequence| */
-    uint64_t high;   /* the highest sequence received */
-    uint64_t recent; /* the last that fell out of the ring, if is_listed */
-    uint64_t recent_index;
-    uint32_t hash;
-    uint32_t live;    /* how many messages of it are in the ring */
-    uint32_t waiting; /* how many of those are not discarded */
-    uint32_t before, after; /* among the listed, in the order they came there; 0 ends it */
-    uint8_t  prefix_size;
-    bool     is_listed;
-    bool     is_used;
-    char     prefix[21]; /* "id|" */
-    uint32_t opaque_size;
-} amps_bookmark_publisher;
 
 typedef struct amps_bookmark_item {
     uint64_t sequence;
@@ -61,8 +40,6 @@ typedef struct amps_bookmark_marker {
 } amps_bookmark_marker;
 
 typedef struct amps_bookmark_items {
-    uint64_t seed;
-
     amps_bookmark_item *ring; /* index & (ring_size - 1) */
     uint32_t            ring_size;
     uint64_t            first, next; /* indexes: [first, next) are in the ring; from 1, never used
@@ -70,13 +47,8 @@ typedef struct amps_bookmark_items {
     uint32_t            waiting;     /* how many of those are not discarded */
     amps_bookmark_table by_bookmark; /* the low half of the index */
 
-    amps_bookmark_publisher *publishers; /* their numbers count from 1 */
-    uint32_t                 publisher_count, publisher_room;
-    uint32_t                 free_publisher; /* chained by `after` */
+    amps_bookmark_publishers publishers;
     uint32_t                 last_publisher; /* of the last message */
-    amps_bookmark_table      by_publisher;
-    uint32_t                 first_listed, last_listed;
-    uint32_t                 listed_count, opaque_count; /* of the listed */
 
     amps_bookmark_marker *markers;
     size_t                marker_first, marker_count, marker_room;
@@ -120,6 +92,11 @@ AMPS_INTERNAL bool amps_bookmark_items_at(const amps_bookmark_items *items, uint
 AMPS_INTERNAL amps_bookmark_verdict amps_bookmark_items_judge(const amps_bookmark_items *items,
                                                               const amps_bookmark_place *place,
                                                               uint64_t                  *index);
+/* Of one in the ring, or 0. */
+AMPS_INTERNAL uint64_t amps_bookmark_items_index(const amps_bookmark_items *items,
+                                                 const amps_bookmark_place *place);
+/* The first that is not discarded, or 0. */
+AMPS_INTERNAL uint64_t amps_bookmark_items_oldest(const amps_bookmark_items *items);
 /* Puts it at the end. AMPS_NO_MEMORY: it is not noted, and from now on the ring is pinned. */
 AMPS_INTERNAL amps_status amps_bookmark_items_add(amps_bookmark_items       *items,
                                                   const amps_bookmark_place *place);
@@ -134,6 +111,11 @@ AMPS_INTERNAL amps_status amps_bookmark_items_persisted(amps_bookmark_items *ite
 
 AMPS_INTERNAL amps_status amps_bookmark_items_anchor(amps_bookmark_items *items, amps_slice anchor,
                                                      bool is_now);
+/* Forgets everything else; when it fails, nothing. */
+AMPS_INTERNAL amps_status amps_bookmark_items_begin(amps_bookmark_items *items, amps_slice anchor,
+                                                    bool is_now);
+/* What a list of most recent bookmarks says. */
+AMPS_INTERNAL amps_status amps_bookmark_items_recover(amps_bookmark_items *items, amps_slice list);
 /* Where it was before: no message, only how far its publisher is. */
 AMPS_INTERNAL amps_status amps_bookmark_items_list(amps_bookmark_items *items,
                                                    const amps_bookmark *bookmark);

@@ -32,8 +32,8 @@ bool amps_bookmark_table_reserve(amps_bookmark_table *table)
     if (table->capacity == CAPACITY_MAX) {
         return false;
     }
-    amps_bookmark_table larger = {.capacity = table->capacity > 0 ? table->capacity * 2
-                                                                  : CAPACITY_MIN};
+    amps_bookmark_table larger = {.capacity =
+                                      table->capacity > 0 ? table->capacity * 2 : CAPACITY_MIN};
     larger.slots = amps_memory_new_zeroed(larger.capacity * sizeof *larger.slots);
     if (larger.slots == NULL) {
         return false;

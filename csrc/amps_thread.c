@@ -32,6 +32,13 @@ uint64_t amps_clock_now(void)
 
 uint64_t amps_clock_in_ms(uint32_t ms) { return amps_clock_now() + ms * AMPS_MS; }
 
+uint64_t amps_clock_unix_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec > 0 ? (uint64_t)now.tv_sec : 0;
+}
+
 static void must(int error)
 {
     AMPS_ASSERT(error == 0);

@@ -18,6 +18,7 @@ typedef pthread_cond_t  amps_cond;
 
 uint64_t amps_clock_now(void);
 uint64_t amps_clock_in_ms(uint32_t ms); /* now + ms */
+uint64_t amps_clock_unix_s(void);       /* the time of day: seconds since 1970; may be set back */
 
 /* These cannot fail with the attributes we use; a failure is a bug of ours. */
 void amps_mutex_init(amps_mutex *mutex);
