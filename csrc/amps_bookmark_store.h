@@ -17,7 +17,7 @@
 typedef struct amps_bookmark_store amps_bookmark_store;
 typedef struct amps_bookmark_sub   amps_bookmark_sub; /* lives as long as the store */
 
-#define AMPS_BOOKMARK_GROWN_MIN        1000u /* items of a sub id: told there, then at each double */
+#define AMPS_BOOKMARK_GROWN_MIN        1000u /* items of a sub id; told at each double */
 #define AMPS_BOOKMARK_PROBLEM_EVERY_MS 60000u
 #define AMPS_BOOKMARK_NOW_SLACK_S      5u
 #define AMPS_BOOKMARK_SUB_ID_SIZE_MAX  ((size_t)4096) /* bytes */
