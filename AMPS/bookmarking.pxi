@@ -159,7 +159,7 @@ cdef class Bookmarking(Executing):
             return EPOCH if start == MOST_RECENT else start
         recent = self.most_recent(routing.sub_id)
         if routing.is_range:
-            has_begun = recent and recent != start
+            has_begun = recent and recent[:1] not in (b"[", b"(")
             return b"(" + recent + start[start.index(b":"):] if has_begun else start
         if recent:
             return recent

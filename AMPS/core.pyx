@@ -42,6 +42,7 @@ include "listeners.pxi"   # who is told what
 include "dispatch.pxi"    # C calls Python, here and nowhere else
 include "transport.pxi"   # where and how to connect
 include "connection.pxi"  # the life of a connection, and who is told
+include "records.pxi"     # what is kept to place subscriptions again
 include "routing.pxi"     # whom the answers of a command go to
 include "asking.pxi"      # commands out, acks in
 include "storing.pxi"     # publishes that a publish store keeps

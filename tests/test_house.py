@@ -18,16 +18,12 @@ TEST_LINES_MAX = 500
 # The core from the ground up: a room includes only rooms of a lower step.
 STEPS = (
     ("base", "protocol"),
-    ("command", "crc", "inside", "memory", "status"),
-    ("buffer", "ending", "file", "key", "memory_records", "text", "thread"),
-    ("file_records", "header", "send_buffer", "socket"),
-    ("c_handler", "conflation", "frame", "message", "publish_store", "record", "waits"),
-    ("bookmark",),
-    ("bookmark_table",),
-    ("bookmark_items",),
-    ("bookmark_log", "bookmark_ring"),
-    ("bookmark_store", "writer"),
-    ("stored", "stream"),
+    ("bookmark", "command", "crc", "inside", "memory", "status"),
+    ("bookmark_table", "buffer", "ending", "file", "key", "memory_records", "text", "thread"),
+    ("bookmark_publishers", "file_records", "header", "send_buffer", "socket"),
+    ("bookmark_items", "c_handler", "conflation", "frame", "message", "record", "waits"),
+    ("bookmark_list", "publish_store", "writer"),
+    ("bookmark_store", "stored", "stream"),
     ("routes",),
     ("deliveries",),
     ("reader",),
@@ -35,8 +31,8 @@ STEPS = (
     ("client_commands",),
 )
 PURE_ROOMS = (
-    "buffer|command|conflation|crc|ending|frame|header|key|memory_records|message|record|"
-    "send_buffer|text"
+    "bookmark|bookmark_(items|list|publishers|table)|buffer|command|conflation|crc|ending|frame|"
+    "header|key|memory_records|message|record|send_buffer|text"
 )
 
 # What must not be written where: (rule, files, words, files that may).
