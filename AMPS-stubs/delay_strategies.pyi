@@ -11,7 +11,7 @@ class FixedDelayStrategy:
         initial_delay: int = 200,
         maximum: int = 0,
         *,
-        clock: Callable[[], float] = ...,
+        clock: Callable[[], int] = ...,
     ) -> None: ...
     def get_connect_wait_duration(self, uri: str | bytes) -> int: ...
     def reset(self) -> None: ...
@@ -25,7 +25,7 @@ class ExponentialDelayStrategy:
         maximum_retry_time: int = 0,
         jitter: float = 1.0,
         *,
-        clock: Callable[[], float] = ...,
+        clock: Callable[[], int] = ...,
         chance: Callable[[], float] | None = None,
     ) -> None: ...
     def get_connect_wait_duration(self, uri: str | bytes) -> int: ...

@@ -1,6 +1,7 @@
 """Types of AMPS.server_choosers."""
 
 from collections.abc import Iterable, Mapping
+
 from typing_extensions import Self
 
 from AMPS import Authenticator

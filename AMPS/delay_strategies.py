@@ -1,7 +1,7 @@
 """How long to wait before a server is tried again."""
 
 import os
-from time import monotonic
+from time import monotonic_ns
 
 from AMPS.exceptions import ConnectionException, UsageException
 
@@ -20,14 +20,14 @@ class FixedDelayStrategy:
 
     A strategy of your own is any object with `get_connect_wait_duration(uri)` and `reset()`. It
     belongs to one client, which calls it on the thread that connects. `clock` is for tests: it
-    gives seconds that never go back.
+    gives nanoseconds that never go back.
 
     >>> strategy = FixedDelayStrategy(500)
     >>> [strategy.get_connect_wait_duration("tcp://a:9007/amps") for _ in range(3)]
     [0, 500, 500]
     """
 
-    def __init__(self, initial_delay=200, maximum=0, *, clock=monotonic):
+    def __init__(self, initial_delay=200, maximum=0, *, clock=monotonic_ns):
         self._delay = _milliseconds("initial_delay", initial_delay)
         self._attempts = _Attempts("maximum", maximum, clock)
 
@@ -53,7 +53,7 @@ class ExponentialDelayStrategy:
     together do not come back together; in all it is never more than `maximum_delay`. After
     `maximum_retry_time` milliseconds of trying, over all servers, it gives up; 0 never does.
 
-    It belongs to one client. `clock` (seconds that never go back) and `chance` (a number from 0 up
+    It belongs to one client. `clock` (nanoseconds that never go back) and `chance` (a number from 0 up
     to, not including, 1) are for tests; the latter comes from the operating system, so that no two
     processes share it, not even after a fork.
 
@@ -70,7 +70,7 @@ class ExponentialDelayStrategy:
         maximum_retry_time=0,
         jitter=1.0,
         *,
-        clock=monotonic,
+        clock=monotonic_ns,
         chance=None,
     ):
         self._initial = _milliseconds("initial_delay", initial_delay)
@@ -141,11 +141,10 @@ class _Attempts:
         now = self._clock()
         if self._began is None:
             self._began = now
-        elapsed = (now - self._began) * 1000
-        if self._limit and elapsed >= self._limit:
+        elapsed_ms = (now - self._began) // 1_000_000
+        if self._limit and elapsed_ms >= self._limit:
             raise ConnectionException(
-                f"no server could be reached for {int(elapsed)} ms: {self._name} is "
-                f"{self._limit} ms"
+                f"no server could be reached for {elapsed_ms} ms: {self._name} is {self._limit} ms"
             )
 
 
