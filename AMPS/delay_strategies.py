@@ -53,9 +53,9 @@ class ExponentialDelayStrategy:
     together do not come back together; in all it is never more than `maximum_delay`. After
     `maximum_retry_time` milliseconds of trying, over all servers, it gives up; 0 never does.
 
-    It belongs to one client. `clock` (nanoseconds that never go back) and `chance` (a number from 0 up
-    to, not including, 1) are for tests; the latter comes from the operating system, so that no two
-    processes share it, not even after a fork.
+    It belongs to one client. `clock` (nanoseconds that never go back) and `chance` (a number from 0
+    up to, not including, 1) are for tests; the latter comes from the operating system, so that no
+    two processes share it, not even after a fork.
 
     >>> strategy = ExponentialDelayStrategy(100, maximum_delay=1000, jitter=0)
     >>> [strategy.get_connect_wait_duration("tcp://a:9007/amps") for _ in range(7)]
