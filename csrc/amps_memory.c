@@ -71,4 +71,6 @@ void amps_memory_fail_at(uint64_t n, int forever)
     atomic_store(&requests_left, n);
 }
 
+uint64_t amps_memory_fails_in(void) { return atomic_load(&requests_left); }
+
 size_t amps_memory_live(void) { return atomic_load_explicit(&blocks_live, memory_order_relaxed); }
