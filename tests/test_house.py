@@ -216,14 +216,18 @@ def imported(text):
     return found
 
 
-MAY_USE_URI = ("AMPS/authenticators.py", "AMPS/server_choosers.py")
+MAY_USE = {  # besides the exceptions
+    "AMPS/authenticators.py": {"AMPS.uri"},
+    "AMPS/server_choosers.py": {"AMPS.authenticators", "AMPS.uri"},
+    "AMPS/conflating_recovery_points.py": {"AMPS.recovery_points"},
+}
 
 
 def test_a_plain_module_knows_the_exceptions_and_the_standard_library():
     for path, text in sources():
         if re.fullmatch(r"AMPS/\w+\.py", path):
             ours = {name for name in imported(text) if name.partition(".")[0] == "AMPS"}
-            assert ours <= {"AMPS.exceptions", *(["AMPS.uri"] if path in MAY_USE_URI else [])}, path
+            assert ours <= {"AMPS.exceptions"} | MAY_USE.get(path, set()), path
             assert imported(text) - ours <= set(standard_library()), path
 
 
