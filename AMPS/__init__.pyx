@@ -59,7 +59,21 @@ _sys.path_hooks.append(_PartFinder)
 from AMPS.authenticators import DefaultAuthenticator
 from AMPS.composite import CompositeMessageBuilder, CompositeMessageParser
 from AMPS.conflating_recovery_points import ConflatingRecoveryPointAdapter
-from AMPS.core import CMessageHandler, Client, Command, Message, MessageStream
+from AMPS.core import (
+    CMessageHandler,
+    Client,
+    Command,
+    HAClient,
+    HybridPublishStore,
+    MMapBookmarkStore,
+    MemoryBookmarkStore,
+    MemoryPublishStore,
+    Message,
+    MessageStream,
+    PublishStore,
+    RingBookmarkStore,
+    Store,
+)
 from AMPS.delay_strategies import ExponentialDelayStrategy, FixedDelayStrategy
 from AMPS.exceptions import (
     AMPSException,

@@ -73,6 +73,7 @@ cdef class Asking(Connection):
                                  offending=offending() if callable(offending) else offending)
         if routing is not None:
             routing.accepted(self)
+            self.note_answered(routing)
         return ack
 
     cdef Message ask_once(self, amps_header *header, amps_slice body, object verb,
@@ -117,6 +118,10 @@ cdef class Asking(Connection):
 
     cdef int note_asked(self, Routing routing) except -1:
         """The command is about to be sent."""
+        return 0
+
+    cdef int note_answered(self, Routing routing) except -1:
+        """The server has accepted it."""
         return 0
 
     cdef bint outlasts(self, Routing routing) except -1:

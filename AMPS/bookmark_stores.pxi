@@ -18,6 +18,8 @@ cdef class BookmarkStore:
     cdef object problems      # told of what no caller can be told: the client's report
     cdef object weak          # what the core's events come through
     cdef bint told_trouble
+    cdef object last_id                # of the last message discarded, and its state
+    cdef amps_bookmark_sub *last_sub
     cdef object __weakref__
 
     def __cinit__(self, *args, **kwargs):
@@ -87,6 +89,17 @@ cdef class BookmarkStore:
                 f"sub_id {_exceptions.shown(id_text(sub_id))!r} cannot be noted: the store is "
                 "closed or inherited through fork, the id is too long, or memory is out")
         return sub
+
+    cdef amps_bookmark_sub *sub_of(self, Message message) except NULL:
+        """That of a message from a server; most are of the subscription that the last was of."""
+        cdef amps_slice id = message.view.sub_id
+        self.check()
+        if self.last_id is not None and PyBytes_GET_SIZE(self.last_id) == <Py_ssize_t>id.size \
+                and memcmp(PyBytes_AS_STRING(self.last_id), id.at, id.size) == 0:
+            return self.last_sub
+        self.last_sub = self.sub(message.get_sub_id())
+        self.last_id = PyBytes_FromStringAndSize(id.at, id.size)
+        return self.last_sub
 
     def log(self, message):
         """Notes that a message was received and returns its index, from 1 for each `sub_id`; one

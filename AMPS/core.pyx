@@ -14,7 +14,7 @@ from cpython.time cimport monotonic
 from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DATA, PyUnicode_DecodeUTF8
 from cpython.unicode cimport PyUnicode_GET_LENGTH
 from libc.stdlib cimport free, malloc
-from libc.string cimport memchr, memcpy, memset, strlen
+from libc.string cimport memchr, memcmp, memcpy, memset, strlen
 
 from AMPS.libamps cimport *
 from AMPS.python_api cimport *
@@ -23,6 +23,7 @@ from AMPS import exceptions as _exceptions
 from AMPS.authenticators import Conversation as _Conversation
 from AMPS.options import Options as _Options
 from AMPS.reasons import exception_for as _exception_for
+from AMPS.recovery_points import RecoveryPoint as _RecoveryPoint
 from AMPS.uri import parse as _parse_uri
 from AMPS.version_info import VersionInfo as _VersionInfo
 
@@ -55,5 +56,7 @@ include "settings.pxi"    # what is only kept so far
 include "client.pxi"      # Client
 include "publish_stores.pxi"   # MemoryPublishStore, PublishStore, HybridPublishStore
 include "bookmark_stores.pxi"  # MemoryBookmarkStore, MMapBookmarkStore, RingBookmarkStore
+include "recovering.pxi"  # connecting again, and what is placed and sent then
+include "ha_client.pxi"   # HAClient
 include "stream.pxi"      # MessageStream, iterated without the GIL while it waits
 include "shutdown.pxi"    # the interpreter ends before its clients do

@@ -87,19 +87,9 @@ cdef void tell_lost(void *context, const amps_failure *failure) noexcept:
 
 
 cdef void tell_disconnected(void *context) noexcept:
-    """Calls the disconnect handler. It may wait: its thread serves no connection any more."""
     cdef Connection client = client_behind(context)
-    if client is not None and client.disconnect_handler is not None \
-            and not client.is_undoing_close():
-        client.came_back = False
-        try:
-            client.disconnect_handler(client)
-            client.came_back = client.logged_on
-        except _exceptions.DisconnectedException as problem:
-            if not client.is_undoing_close():  # else that is what a close does
-                client.report(problem)
-        except BaseException as problem:
-            client.report(problem)
+    if client is not None:
+        client.came_down()
 
 
 cdef void show_bytes(void *context, amps_slice bytes, bint outgoing) noexcept:

@@ -80,6 +80,7 @@ cdef extern from "amps.h" nogil:
     ctypedef enum amps_command:
         AMPS_COMMAND_UNKNOWN
         AMPS_COMMAND_UNSUBSCRIBE
+        AMPS_COMMAND_SOW_DELETE
         AMPS_COMMAND_SOW
 
     ctypedef struct amps_command_facts:

@@ -90,6 +90,9 @@ cdef class Listeners:
         """A subscription has ended: a client that comes back by itself must not place it again."""
         return 0
 
+    cdef int forget_records(self) except -1:
+        return 0
+
     # ---- Listeners ------------------------------------------------------------------------------
 
     def set_exception_listener(self, exception_listener):

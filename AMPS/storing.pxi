@@ -100,6 +100,10 @@ cdef class Storing(Asking):
     cdef bint keeps_deletes(self) noexcept:
         return self.has_store()
 
+    cdef bint keeps_publishes(self) noexcept:
+        self.custom_follows = False
+        return self.has_store()
+
     cdef int send_delete(self, amps_header *header, amps_slice body) except -1:
         self.send_overdue()
         self.last_delete = self.keep_and_send(header, body, False)

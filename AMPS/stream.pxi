@@ -30,6 +30,7 @@ cdef class MessageStream:
     cdef object sub_id, query_id  # what the server is told when it is closed, or None
     cdef unsigned int timeout_ms
     cdef bint is_over, is_subscription
+    cdef object problem        # what ends it instead of an end, or None
     cdef bint is_gated         # a bookmark store of the program's own fills it
     cdef Message older, newer  # the last two given out: used again when nobody holds them
     cdef object __weakref__
@@ -243,6 +244,9 @@ cdef class MessageStream:
         raise StopIteration
 
     cdef int end(self, amps_status status) except -1:
+        if self.problem is not None and not self.is_over:
+            self.is_over = True
+            raise self.problem
         if status == AMPS_DISCONNECTED and not self.is_over:
             self.is_over = True
             raise _exceptions.DisconnectedException(
@@ -297,4 +301,15 @@ cdef MessageStream new_stream(Subscribing client, Routing routing,
     if not (facts.subscribes or facts.queries or routing.ack_types != 0):
         stream.command_id = None
         amps_stream_end(stream.core, AMPS_END)
+    return stream
+
+
+cdef MessageStream ended_stream(Subscribing client):
+    """One that nothing comes to."""
+    cdef MessageStream stream = MessageStream.__new__(MessageStream)
+    stream.core = amps_stream_new(0)
+    if stream.core is NULL:
+        raise MemoryError("no memory for a stream")
+    stream.client = client
+    amps_stream_end(stream.core, AMPS_END)
     return stream

@@ -182,21 +182,29 @@ cdef class Subscribing(Bookmarking):
                 self.unsubscribe(id.strip())
             return
         if sub_id == b"all":
+            self.forget_records()
             kept = self.forget_routes(AMPS_CLOSED)
         elif sub_id is not None:
             kept = self.by_id.get(sub_id)
             if remove_route(self, AMPS_ID_OF_SUBSCRIPTION, sub_id, &sink) \
                     and sink.verb == AMPS_COMMAND_SOW:
                 query_id, sub_id = sub_id, None
-        if (sub_id or query_id) and amps_client_state(self.core) == AMPS_OK:
+        if self.is_coming_back():
+            self.overdue.append((sub_id, query_id))
+        elif (sub_id or query_id) and amps_client_state(self.core) == AMPS_OK:
             self.send_overdue()
             self.send_unsubscribe(sub_id, query_id)
+
+    cdef bint is_coming_back(self) noexcept:
+        """Is a thread placing subscriptions again? Then the server is told when it is through."""
+        return False
 
     cdef int forget_subscriptions(self, object sub_ids, object query_ids) except -1:
         cdef amps_sink sink
         for ids in (sub_ids, query_ids):
             for id in (ids or b"").split(b","):
                 if id.strip() == b"all":
+                    self.forget_records()
                     self.forget_routes(AMPS_CLOSED)
                 elif id.strip():
                     remove_route(self, AMPS_ID_OF_SUBSCRIPTION, id.strip(), &sink)
@@ -221,7 +229,9 @@ cdef class Subscribing(Bookmarking):
         cannot be sent now goes before the next command."""
         cdef amps_header header
         cdef object kept
-        if (sub_id or query_id) and amps_client_state(self.core) == AMPS_OK:
+        if self.is_coming_back() and (sub_id or query_id):
+            self.overdue.append((sub_id, query_id))
+        elif (sub_id or query_id) and amps_client_state(self.core) == AMPS_OK:
             kept = unsubscribe_header(&header, sub_id, query_id, self.next_id())
             if amps_client_send_soon(self.core, &header) == AMPS_AGAIN:
                 self.overdue.append((sub_id, query_id))
