@@ -22,7 +22,7 @@ typedef struct amps_publish_store_options {
                                    * needs, and these two set when consent is asked */
     size_t   memory_max;          /* hybrid: bytes in memory before the oldest move to the file */
     size_t   memory_low;          /* hybrid: until so many are left; 0: half of memory_max */
-    bool     sync_on_store;       /* every add waits for the disk */
+    bool     sync_on_store;       /* file: every add waits for the disk; not a hybrid */
     bool     asks_before_growing; /* add says AMPS_STORE_FULL where it would grow unallowed */
     uint64_t clock_sequence;      /* unix seconds * 10^9; 0: the store looks at the clock itself */
 } amps_publish_store_options;
@@ -30,6 +30,15 @@ typedef struct amps_publish_store_options {
 /* A block size out of its limits, or a growth beyond what memory can address, is AMPS_STORE. */
 amps_status amps_publish_store_new(const amps_publish_store_options *options,
                                    amps_publish_store              **store);
+
+/* The same in a file: recovered if it has any bytes, else made; locked until it is closed. A hybrid
+ * keeps the newest in memory: they reach the file when there are too many, or on close, and do not
+ * survive a crash. AMPS_STORE: nothing of the file was changed. */
+amps_status amps_publish_store_open(const char *path, const amps_publish_store_options *options,
+                                    amps_failure *failure, amps_publish_store **store);
+amps_status amps_publish_store_open_hybrid(const char                       *path,
+                                           const amps_publish_store_options *options,
+                                           amps_failure *failure, amps_publish_store **store);
 
 /* The last drop closes it. NULL is welcome. */
 void amps_publish_store_hold(amps_publish_store *store);
@@ -78,10 +87,14 @@ size_t   amps_publish_store_size(amps_publish_store *store); /* bytes held in me
 amps_status amps_publish_store_wait_persisted(amps_publish_store *store, uint64_t sequence,
                                               uint32_t wait_ms);
 
-/* The orderly end. Later calls say AMPS_CLOSED, but numbers stay as they are. Idempotent. */
+/* The orderly end: a hybrid moves the rest to the file (which may grow unasked); `truncate` shrinks
+ * a file without records to its first size; the disk has all; the lock is given up. Later calls say
+ * AMPS_CLOSED, but numbers stay as they are. Idempotent. AMPS_STORE: the file is closed all the
+ * same, unless a hybrid could not move the rest: then nothing is closed, and close may be called
+ * again; the last drop gives the rest up. */
 amps_status amps_publish_store_close(amps_publish_store *store, bool truncate,
                                      amps_failure *failure);
-/* Until the disk has all. */
+/* Until the disk has all that is in the file. Adding and discarding go on meanwhile. */
 amps_status amps_publish_store_sync(amps_publish_store *store, amps_failure *failure);
 
 #endif

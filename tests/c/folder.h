@@ -59,7 +59,8 @@ static inline char *bytes_of(const char *path, size_t *size)
 
 static inline void write_bytes(const char *path, const char *bytes, size_t size)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    unlink(path); /* a file made new is written faster than one emptied */
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
     CHECK(fd >= 0);
     CHECK(write(fd, bytes, size) == (ssize_t)size);
     CHECK(close(fd) == 0);

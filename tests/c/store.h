@@ -7,6 +7,22 @@
 
 #define BASE ((uint64_t)1000) /* what the clock says in most stories: the first number is above */
 
+static inline amps_publish_store_options options_of(size_t block_size, size_t blocks)
+{
+    return (amps_publish_store_options){
+        .block_size = block_size, .blocks_per_growth = blocks, .clock_sequence = BASE};
+}
+
+static inline amps_publish_store *store_of(size_t block_size, size_t blocks)
+{
+    amps_publish_store_options options = options_of(block_size, blocks);
+    amps_publish_store        *store;
+    CHECK_STATUS(amps_publish_store_new(&options, &store), AMPS_OK);
+    return store;
+}
+
+static inline amps_publish_store *new_store(void) { return store_of(2048, 10000); }
+
 /* Frames of most sizes from 8 to 400 bytes; every 64th is larger than a few blocks. */
 static inline size_t size_for(uint64_t sequence)
 {
