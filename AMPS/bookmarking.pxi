@@ -4,6 +4,10 @@
 cdef bytes NOW = b"0|1|"
 
 
+cdef bint is_range(object start) except -1:
+    return start[:1] in (b"[", b"(")
+
+
 cdef class Gate:
     """A bookmark store of the program's own stands before a handler or stream: it is told of each
     message first, and what it has seen discarded goes no further."""
@@ -128,9 +132,16 @@ cdef class Bookmarking(Executing):
                 _VersionInfo(self.server_version).get_old_style_version())
         return 0
 
+    cdef unsigned int acks_of_replay(self, Command command) except? 0xFFFFFFFF:
+        """What is received counts as safe only behind the end of a replay, which is a range's own
+        end, too."""
+        if self.bookmarks is None and not is_range(command.own[<int>AMPS_FIELD_BOOKMARK]):
+            return AMPS_ACK_PERSISTED
+        return AMPS_ACK_PERSISTED | AMPS_ACK_COMPLETED
+
     cdef object start_of(self, Command command, Routing routing):
         start = command.own[<int>AMPS_FIELD_BOOKMARK]
-        routing.is_range = start[:1] in (b"[", b"(")
+        routing.is_range = is_range(start)
         if routing.is_range and MOST_RECENT in start:
             raise _exceptions.UsageException(
                 "a range of bookmarks cannot begin or end with MOST_RECENT")
@@ -159,7 +170,7 @@ cdef class Bookmarking(Executing):
             return EPOCH if start == MOST_RECENT else start
         recent = self.most_recent(routing.sub_id)
         if routing.is_range:
-            has_begun = recent and recent[:1] not in (b"[", b"(")
+            has_begun = recent and not is_range(recent)
             return b"(" + recent + start[start.index(b":"):] if has_begun else start
         if recent:
             return recent

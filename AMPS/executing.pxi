@@ -100,6 +100,9 @@ cdef class Executing(Publishing):
     cdef object pause_or_resume(self, Command command, patience limit, bint wants_stream):
         return None
 
+    cdef unsigned int acks_of_replay(self, Command command) except? 0xFFFFFFFF:
+        return AMPS_ACK_PERSISTED
+
     cdef object start_of(self, Command command, Routing routing):
         """Where in the transaction log a subscription starts, as the server is told."""
         start = command.own[<int>AMPS_FIELD_BOOKMARK]
@@ -140,7 +143,7 @@ cdef class Executing(Publishing):
         if not is_heard:  # nobody minds when a query is complete
             needed &= ~<unsigned int>AMPS_ACK_COMPLETED
         if facts.subscribes and <int>AMPS_FIELD_BOOKMARK in command.own:
-            needed |= AMPS_ACK_PERSISTED | AMPS_ACK_COMPLETED
+            needed |= self.acks_of_replay(command)
         if self.has_store() and (facts.publishes or verb_of(command) == AMPS_COMMAND_SOW_DELETE):
             needed |= AMPS_ACK_PERSISTED
         return command.ack_types | needed
