@@ -19,17 +19,35 @@ TEST_LINES_MAX = 500
 STEPS = (
     ("base", "protocol"),
     ("bookmark", "command", "crc", "inside", "memory", "status"),
-    ("bookmark_table", "buffer", "ending", "file", "key", "text", "thread"),
-    ("bookmark_publishers", "frame", "header", "send_buffer", "socket"),
-    ("bookmark_items", "c_handler", "conflation", "message", "record", "waits", "writer"),
-    ("bookmark_list", "stream"),
-    ("bookmark_store", "routes"),
-    ("reader",),
-    ("client",),
+    ("bookmark_table", "buffer", "ending", "file", "key", "memory_records", "text", "thread"),
+    (
+        "bookmark_journal",
+        "bookmark_publishers",
+        "bookmark_ring",
+        "file_layout",
+        "frame",
+        "header",
+        "send_buffer",
+        "socket",
+    ),
+    (
+        "bookmark_items",
+        "c_handler",
+        "conflation",
+        "file_recovery",
+        "message",
+        "record",
+        "waits",
+        "writer",
+    ),
+    ("bookmark_disk", "bookmark_list", "file_records", "stream"),
+    ("bookmark_inside", "publish_store", "routes"),
+    ("bookmark_store", "reader"),
+    ("bookmark_opening", "client"),
 )
 PURE_ROOMS = (
     "bookmark|bookmark_(items|list|publishers|table)|buffer|command|conflation|crc|ending|frame|"
-    "header|key|message|record|send_buffer|text"
+    "header|key|memory_records|message|record|send_buffer|text"
 )
 
 # What must not be written where: (rule, files, words, files that may).

@@ -50,6 +50,12 @@ static void the_clock_never_goes_back(void)
     CHECK(amps_clock_in_ms(UINT32_MAX) > before + (UINT32_MAX - 1000) * AMPS_MS);
 }
 
+static void the_time_of_day_is_the_systems(void)
+{
+    uint64_t before = (uint64_t)time(NULL), now = amps_clock_unix_s();
+    CHECK(before > 1500000000u && now >= before && now <= (uint64_t)time(NULL));
+}
+
 static void a_wait_for_nothing_ends_at_its_deadline_and_holds_the_mutex(void)
 {
     amps_mutex mutex;
@@ -249,6 +255,7 @@ int main(void)
 {
     RUN(only_a_free_mutex_is_taken_by_trying);
     RUN(the_clock_never_goes_back);
+    RUN(the_time_of_day_is_the_systems);
     RUN(a_wait_for_nothing_ends_at_its_deadline_and_holds_the_mutex);
     RUN(a_signal_ends_the_wait_with_and_without_a_deadline);
     RUN(threads_are_counted_until_they_end);
