@@ -171,8 +171,10 @@ static amps_status note_in_log(amps_bookmark_disk *disk, amps_bookmark_trace *tr
         char                 bytes[AMPS_BOOKMARK_RECORD_SIZE];
         amps_bookmark_record record = {(uint8_t)change->type, trace->number, *change->bookmark};
         amps_bookmark_record_write(bytes, &record);
-        status = amps_bookmark_journal_append(&disk->journal, (amps_slice){bytes, sizeof bytes},
-                                              failure);
+        amps_slice record_bytes = {bytes, sizeof bytes};
+        status = change->type == AMPS_BOOKMARK_RECEIVED /* unknown it comes again: nothing lost */
+                     ? amps_bookmark_journal_add(&disk->journal, record_bytes, failure)
+                     : amps_bookmark_journal_append(&disk->journal, record_bytes, failure);
     } else {
         status = append_bytes(disk, trace, items, change, failure);
     }
@@ -219,6 +221,13 @@ amps_status amps_bookmark_disk_note(amps_bookmark_disk *disk, amps_bookmark_trac
     }
     amps_mutex_unlock(&disk->lock);
     return status;
+}
+
+void amps_bookmark_disk_retry(amps_bookmark_disk *disk)
+{
+    amps_mutex_lock(&disk->lock);
+    disk->journal.retry_at = 0;
+    amps_mutex_unlock(&disk->lock);
 }
 
 amps_status amps_bookmark_disk_sync(amps_bookmark_disk *disk, amps_failure *failure)

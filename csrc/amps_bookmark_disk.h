@@ -41,6 +41,8 @@ AMPS_INTERNAL amps_status amps_bookmark_disk_note(amps_bookmark_disk         *di
                                                   const amps_bookmark_items  *items,
                                                   const amps_bookmark_change *change,
                                                   amps_failure               *failure);
+/* What failed a moment ago may be tried again at once. */
+AMPS_INTERNAL void amps_bookmark_disk_retry(amps_bookmark_disk *disk);
 /* All of one sub id, as records that count together; for a log that is written anew. */
 AMPS_INTERNAL amps_status amps_bookmark_disk_whole(amps_buffer *bytes, amps_slice sub_id,
                                                    uint32_t                   number,

@@ -286,7 +286,7 @@ static amps_status examine(amps_bookmark_journal *journal, bool *is_damaged, amp
 amps_status amps_bookmark_journal_open(const char *path, amps_failure *failure,
                                        amps_bookmark_journal *journal, bool *is_damaged)
 {
-    *journal = (amps_bookmark_journal){.end = 0};
+    memset(journal, 0, sizeof *journal);
     *is_damaged = false;
     amps_status status = amps_file_open(path, &journal->file, failure);
     if (status != AMPS_OK) {
@@ -403,14 +403,31 @@ static amps_status ready(amps_bookmark_journal *journal, size_t wanted, amps_fai
 amps_status amps_bookmark_journal_append(amps_bookmark_journal *journal, amps_slice bytes,
                                          amps_failure *failure)
 {
-    amps_status status = ready(journal, bytes.size, failure);
+    size_t      pending = journal->pending_size;
+    amps_status status = ready(journal, pending + bytes.size, failure);
     if (AMPS_UNLIKELY(status != AMPS_OK)) {
         journal->retry_at = amps_clock_in_ms(AMPS_BOOKMARK_JOURNAL_RETRY_MS);
         return status;
     }
+    char *at = journal->map + journal->end;
+    memcpy(at, journal->pending, pending);
+    if (bytes.size > 0) {
+        memcpy(at + pending, bytes.at, bytes.size);
+    }
+    journal->end += pending + bytes.size;
+    journal->pending_size = 0;
     journal->retry_at = 0;
-    memcpy(journal->map + journal->end, bytes.at, bytes.size);
-    journal->end += bytes.size;
+    return AMPS_OK;
+}
+
+amps_status amps_bookmark_journal_add(amps_bookmark_journal *journal, amps_slice bytes,
+                                      amps_failure *failure)
+{
+    if (sizeof journal->pending - journal->pending_size < bytes.size) {
+        return amps_bookmark_journal_append(journal, bytes, failure);
+    }
+    memcpy(journal->pending + journal->pending_size, bytes.at, bytes.size);
+    journal->pending_size += bytes.size;
     return AMPS_OK;
 }
 
@@ -463,7 +480,13 @@ amps_status amps_bookmark_journal_sync(const amps_bookmark_journal *journal, amp
 
 amps_status amps_bookmark_journal_close(amps_bookmark_journal *journal, amps_failure *failure)
 {
-    amps_status status = amps_file_truncate(journal->file, journal->end, failure);
+    amps_status status = AMPS_OK;
+    if (journal->pending_size > 0) {
+        status = amps_bookmark_journal_append(journal, (amps_slice){NULL, 0}, failure);
+    }
+    if (status == AMPS_OK) {
+        status = amps_file_truncate(journal->file, journal->end, failure);
+    }
     amps_status synced = amps_file_sync(journal->file, status == AMPS_OK ? failure : NULL);
     amps_file_close(journal->file);
     journal->file = NULL;

@@ -14,8 +14,9 @@
 #define AMPS_BOOKMARK_JOURNAL_RETRY_MS                                                             \
     1000u /* after the disk was full, before it is asked again                                     \
            */
-#define AMPS_BOOKMARK_RECORD_HEAD 16u
-#define AMPS_BOOKMARK_RECORD_SIZE 32u /* of one with a number pair */
+#define AMPS_BOOKMARK_PENDING_SIZE 4096u
+#define AMPS_BOOKMARK_RECORD_HEAD  16u
+#define AMPS_BOOKMARK_RECORD_SIZE  32u /* of one with a number pair */
 #define AMPS_BOOKMARK_RECORD_SIZE_MAX                                                              \
     (AMPS_BOOKMARK_RECORD_HEAD + AMPS_BOOKMARK_LIST_SIZE_MAX + sizeof(uint64_t))
 
@@ -50,9 +51,11 @@ AMPS_INTERNAL size_t amps_bookmark_record_read(amps_slice bytes, amps_bookmark_r
 typedef struct amps_bookmark_journal {
     amps_file *file;
     char      *map;
-    uint64_t   end;      /* of the records */
-    uint64_t   size;     /* of the file */
-    uint64_t   retry_at; /* 0: the disk was not full */
+    uint64_t   end;          /* of the records */
+    uint64_t   size;         /* of the file */
+    uint64_t   retry_at;     /* 0: it did not fail */
+    size_t     pending_size; /* records that the next append takes along */
+    char       pending[AMPS_BOOKMARK_PENDING_SIZE];
 } amps_bookmark_journal;
 
 /* Opens the file, or makes it, and finds where its records end; nothing is changed yet. *is_damaged
@@ -76,6 +79,10 @@ AMPS_INTERNAL bool amps_bookmark_journal_rests(const amps_bookmark_journal *jour
 /* Whole records. When it fails there is nothing of them. */
 AMPS_INTERNAL amps_status amps_bookmark_journal_append(amps_bookmark_journal *journal,
                                                        amps_slice bytes, amps_failure *failure);
+/* The same for one that may be lost when the program is killed: it goes with the next append, or
+ * when too many wait. */
+AMPS_INTERNAL amps_status amps_bookmark_journal_add(amps_bookmark_journal *journal,
+                                                    amps_slice bytes, amps_failure *failure);
 /* The same file with only these records; `temporary` is written first, then takes its name. When it
  * fails the old one goes on, unless *is_new says that only the disk's consent is missing. */
 AMPS_INTERNAL amps_status amps_bookmark_journal_rewrite(amps_bookmark_journal *journal,

@@ -157,6 +157,7 @@ void amps_bookmark_store_drop(amps_bookmark_store *store)
 static void catch_up(amps_bookmark_store *store)
 {
     size_t count = amps_bookmark_store_sub_count(store);
+    amps_bookmark_disk_retry(store->disk);
     for (size_t i = 0; i < count; i++) {
         amps_bookmark_sub *sub = amps_bookmark_store_sub_at(store, i);
         outcome            told;
