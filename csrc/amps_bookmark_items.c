@@ -146,6 +146,14 @@ bool amps_bookmark_items_find(const amps_bookmark_items *items, amps_slice text,
     return true;
 }
 
+void amps_bookmark_items_place(const amps_bookmark_items *items, const amps_bookmark *bookmark,
+                               amps_bookmark_place *place)
+{
+    place->bookmark = *bookmark;
+    place->publisher = find_publisher(items, bookmark);
+    place->hash = hash_of_item(items, place->publisher, bookmark->sequence);
+}
+
 static uint64_t index_of(const amps_bookmark_items *items, uint32_t low)
 {
     return items->first + (uint32_t)(low - (uint32_t)items->first);

@@ -84,6 +84,9 @@ typedef struct amps_bookmark_place {
 /* false: no bookmark of a message (see amps_bookmark_parse). */
 AMPS_INTERNAL bool amps_bookmark_items_find(const amps_bookmark_items *items, amps_slice text,
                                             amps_bookmark_place *place);
+AMPS_INTERNAL void amps_bookmark_items_place(const amps_bookmark_items *items,
+                                             const amps_bookmark       *bookmark,
+                                             amps_bookmark_place       *place);
 /* By an index; false: it is not in the ring. The text of an opaque one is borrowed. */
 AMPS_INTERNAL bool amps_bookmark_items_at(const amps_bookmark_items *items, uint64_t index,
                                           amps_bookmark *bookmark, bool *is_discarded);

@@ -1,36 +1,13 @@
 /* amps_bookmark_store.c: the sub ids of a store, their locks, and who is told of what happens. */
 #include "amps_bookmark_store.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 
+#include "amps_bookmark_inside.h"
 #include "amps_bookmark_list.h"
 #include "amps_memory.h"
-#include "amps_thread.h"
 
-struct amps_bookmark_sub {
-    amps_bookmark_store *store;
-    amps_mutex           lock; /* for all below */
-    amps_bookmark_items  items;
-    amps_bookmark_events events;
-    uint32_t             grown_at;
-    uint32_t             hash;
-    size_t               id_size;
-    char                 id[];
-};
-
-struct amps_bookmark_store {
-    atomic_uint          holders;
-    unsigned             fork_generation;
-    uint64_t             seed;
-    atomic_bool          is_closed;
-    _Atomic uint64_t     complained; /* when; 0: never */
-    amps_mutex           lock;       /* for all below; before that of a sub id */
-    amps_bookmark_events events;
-    amps_bookmark_sub  **subs;
-    uint32_t             sub_count, sub_room;
-    amps_bookmark_table  by_id;
-};
+#define usable amps_bookmark_usable
 
 /* What a call has to tell when its lock is given back. */
 typedef struct outcome {
@@ -39,37 +16,46 @@ typedef struct outcome {
     bool                 changed;
     amps_status          problem; /* AMPS_OK: none */
     const char          *what;
+    bool                 is_off_disk; /* it could not be written */
+    amps_failure         failure;     /* of the disk, then */
 } outcome;
-
-/* ---- Whether it may be used ------------------------------------------------------------------*/
-
-static amps_status usable(const amps_bookmark_store *store)
-{
-    if (AMPS_UNLIKELY(store->fork_generation != amps_fork_generation())) {
-        return AMPS_FORKED;
-    }
-    return AMPS_LIKELY(!atomic_load_explicit(&store->is_closed, memory_order_relaxed))
-               ? AMPS_OK
-               : AMPS_CLOSED;
-}
 
 /* ---- Telling ---------------------------------------------------------------------------------*/
 
-static bool may_complain(amps_bookmark_store *store)
+enum { OF_DISK, OF_OTHERS };
+
+static bool may_complain(amps_bookmark_store *store, int which)
 {
-    uint64_t last = atomic_load(&store->complained);
+    uint64_t last = atomic_load(&store->complained[which]);
     uint64_t now = amps_clock_now();
     return (last == 0 || now - last >= AMPS_BOOKMARK_PROBLEM_EVERY_MS * AMPS_MS) &&
-           atomic_compare_exchange_strong(&store->complained, &last, now);
+           atomic_compare_exchange_strong(&store->complained[which], &last, now);
 }
 
 static void tell_problem(amps_bookmark_sub *sub, const outcome *told)
 {
-    if (told->events.problem != NULL && may_complain(sub->store)) {
+    if (told->events.problem != NULL && may_complain(sub->store, OF_OTHERS)) {
         amps_failure failure = {.status = told->problem};
         snprintf(failure.text, sizeof failure.text, "subscription %.*s: %s", (int)sub->id_size,
                  sub->id, told->what);
         told->events.problem(told->events.context, &failure);
+    }
+}
+
+static void tell(amps_bookmark_sub *sub, const outcome *told)
+{
+    const amps_bookmark_events *events = &told->events;
+    if (told->problem != AMPS_OK) {
+        tell_problem(sub, told);
+    }
+    if (told->is_off_disk && events->problem != NULL && may_complain(sub->store, OF_DISK)) {
+        events->problem(events->context, &told->failure);
+    }
+    if (told->grown > 0 && events->grown != NULL) {
+        events->grown(events->context, amps_bookmark_sub_id(sub), told->grown);
+    }
+    if (told->changed && events->changed != NULL) {
+        events->changed(events->context, amps_bookmark_sub_id(sub));
     }
 }
 
@@ -78,28 +64,41 @@ static void lock(amps_bookmark_sub *sub, outcome *told)
     told->grown = 0;
     told->changed = false;
     told->problem = AMPS_OK;
+    told->is_off_disk = false;
     amps_mutex_lock(&sub->lock);
 }
 
 static void unlock(amps_bookmark_sub *sub, outcome *told)
 {
-    bool anything = told->changed || told->grown > 0 || told->problem != AMPS_OK;
+    bool anything =
+        told->changed || told->grown > 0 || told->problem != AMPS_OK || told->is_off_disk;
     if (anything) {
         told->events = sub->events;
     }
     amps_mutex_unlock(&sub->lock);
-    if (AMPS_LIKELY(!anything)) {
-        return;
+    if (anything) {
+        tell(sub, told);
     }
-    if (AMPS_UNLIKELY(told->problem != AMPS_OK)) {
-        tell_problem(sub, told);
+}
+
+/* Puts on disk what was done. What cannot be written is told; AMPS_CLOSED: too late. */
+static amps_status note(amps_bookmark_sub *sub, amps_bookmark_record_type type,
+                        const amps_bookmark *bookmark, outcome *told)
+{
+    amps_bookmark_disk *disk = sub->store->disk;
+    if (disk == NULL) {
+        return AMPS_OK;
     }
-    if (told->grown > 0 && told->events.grown != NULL) {
-        told->events.grown(told->events.context, amps_bookmark_sub_id(sub), told->grown);
-    }
-    if (told->changed && told->events.changed != NULL) {
-        told->events.changed(told->events.context, amps_bookmark_sub_id(sub));
-    }
+    amps_bookmark_change change = {type, bookmark, told->changed};
+    amps_status          status =
+        amps_bookmark_disk_note(disk, &sub->trace, &sub->items, &change, &told->failure);
+    told->is_off_disk = told->is_off_disk || (status != AMPS_OK && status != AMPS_CLOSED);
+    return status;
+}
+
+static amps_status note_all(amps_bookmark_sub *sub, outcome *told)
+{
+    return note(sub, AMPS_BOOKMARK_GROUP, NULL, told);
 }
 
 /* ---- The store -------------------------------------------------------------------------------*/
@@ -113,6 +112,7 @@ amps_status amps_bookmark_store_new(amps_bookmark_store **out)
     atomic_init(&store->holders, 1);
     store->fork_generation = amps_fork_generation();
     store->seed = amps_clock_now() ^ (uint64_t)(uintptr_t)store;
+    store->trouble.status = AMPS_OK;
     amps_mutex_init(&store->lock);
     *out = store;
     return AMPS_OK;
@@ -138,6 +138,10 @@ static void free_store(amps_bookmark_store *store)
     if (is_ours) {
         amps_mutex_fini(&store->lock);
     }
+    if (store->disk != NULL) {
+        amps_bookmark_disk_fini(store->disk, is_ours);
+        amps_memory_free(store->disk);
+    }
     amps_memory_free(store);
 }
 
@@ -149,18 +153,38 @@ void amps_bookmark_store_drop(amps_bookmark_store *store)
     }
 }
 
+/* What could not be written before may be now. */
+static void catch_up(amps_bookmark_store *store)
+{
+    size_t count = amps_bookmark_store_sub_count(store);
+    amps_bookmark_disk_retry(store->disk);
+    for (size_t i = 0; i < count; i++) {
+        amps_bookmark_sub *sub = amps_bookmark_store_sub_at(store, i);
+        outcome            told;
+        lock(sub, &told);
+        if (sub->trace.is_behind) {
+            note_all(sub, &told);
+        }
+        unlock(sub, &told);
+    }
+}
+
 amps_status amps_bookmark_store_close(amps_bookmark_store *store, amps_failure *failure)
 {
-    (void)failure;
     amps_status status = usable(store);
-    atomic_store(&store->is_closed, true);
-    return status == AMPS_CLOSED ? AMPS_OK : status;
+    if (status == AMPS_FORKED || atomic_exchange(&store->is_closed, true)) {
+        return status == AMPS_FORKED ? status : AMPS_OK;
+    }
+    if (store->disk != NULL) {
+        catch_up(store);
+        status = amps_bookmark_disk_close(store->disk, failure);
+    }
+    return status;
 }
 
 const amps_failure *amps_bookmark_store_trouble(const amps_bookmark_store *store)
 {
-    (void)store;
-    return NULL;
+    return store->trouble.status != AMPS_OK ? &store->trouble : NULL;
 }
 
 void amps_bookmark_store_set_events(amps_bookmark_store *store, const amps_bookmark_events *events)
@@ -233,7 +257,10 @@ static amps_bookmark_sub *new_sub(amps_bookmark_store *store, amps_slice id, uin
     sub->events = store->events;
     sub->grown_at = AMPS_BOOKMARK_GROWN_MIN;
     sub->id_size = id.size;
-    memcpy(sub->id, id.at, id.size);
+    if (id.size > 0) {
+        memcpy(sub->id, id.at, id.size);
+    }
+    sub->trace.sub_id = (amps_slice){sub->id, sub->id_size};
     amps_mutex_init(&sub->lock);
     amps_bookmark_items_init(&sub->items, store->seed + store->sub_count);
     amps_bookmark_table_add(&store->by_id, hash, store->sub_count);
@@ -303,6 +330,7 @@ static uint64_t add(amps_bookmark_sub *sub, const amps_bookmark_place *place, ou
         told->grown = count;
         sub->grown_at = count <= UINT32_MAX / 2 ? sub->grown_at * 2 : UINT32_MAX;
     }
+    note(sub, AMPS_BOOKMARK_RECEIVED, &place->bookmark, told);
     return index;
 }
 
@@ -374,18 +402,21 @@ amps_status amps_bookmark_log(amps_bookmark_sub *sub, amps_slice bookmark, uint6
     return status;
 }
 
-static void discard(amps_bookmark_sub *sub, uint64_t index, outcome *told)
+static amps_status discard(amps_bookmark_sub *sub, uint64_t index, const amps_bookmark *bookmark,
+                           outcome *told)
 {
-    amps_bookmark_items_discard(&sub->items, index, &told->changed);
+    if (!amps_bookmark_items_discard(&sub->items, index, &told->changed)) {
+        return AMPS_OK;
+    }
     if (sub->items.waiting == 0) {
         sub->grown_at = AMPS_BOOKMARK_GROWN_MIN;
     }
+    return note(sub, AMPS_BOOKMARK_DONE, bookmark, told) == AMPS_CLOSED ? AMPS_CLOSED : AMPS_OK;
 }
 
 amps_status amps_bookmark_discard(amps_bookmark_sub *sub, amps_slice bookmark)
 {
     amps_bookmark_place place;
-    uint64_t            index;
     outcome             told;
     amps_status         status = usable(sub->store);
     if (AMPS_UNLIKELY(status != AMPS_OK)) {
@@ -393,37 +424,42 @@ amps_status amps_bookmark_discard(amps_bookmark_sub *sub, amps_slice bookmark)
     }
     lock(sub, &told);
     if (amps_bookmark_items_find(&sub->items, bookmark, &place)) {
-        index = amps_bookmark_items_index(&sub->items, &place);
-        discard(sub, index, &told);
+        uint64_t index = amps_bookmark_items_index(&sub->items, &place);
+        status = discard(sub, index, &place.bookmark, &told);
     }
     unlock(sub, &told);
-    return AMPS_OK;
+    return status;
 }
 
 amps_status amps_bookmark_discard_index(amps_bookmark_sub *sub, uint64_t index)
 {
-    outcome     told;
-    amps_status status = usable(sub->store);
+    amps_bookmark bookmark;
+    bool          is_discarded;
+    outcome       told;
+    amps_status   status = usable(sub->store);
     if (AMPS_UNLIKELY(status != AMPS_OK)) {
         return status;
     }
     lock(sub, &told);
-    discard(sub, index, &told);
+    if (amps_bookmark_items_at(&sub->items, index, &bookmark, &is_discarded)) {
+        status = discard(sub, index, &bookmark, &told);
+    }
     unlock(sub, &told);
-    return AMPS_OK;
+    return status;
 }
 
 /* ---- Persisted points ------------------------------------------------------------------------*/
 
 static amps_status persisted(amps_bookmark_sub *sub, const amps_bookmark *bookmark, uint64_t after,
-                             outcome *told)
+                             amps_bookmark_record_type type, outcome *told)
 {
     amps_status status =
         amps_bookmark_items_persisted(&sub->items, bookmark, after, &told->changed);
     if (status != AMPS_OK) {
         problem(told, status, "out of memory, a persisted point was not noted");
+        return status;
     }
-    return status;
+    return note(sub, type, bookmark, told) == AMPS_CLOSED ? AMPS_CLOSED : AMPS_OK;
 }
 
 amps_status amps_bookmark_persisted(amps_bookmark_sub *sub, amps_slice text)
@@ -435,7 +471,7 @@ amps_status amps_bookmark_persisted(amps_bookmark_sub *sub, amps_slice text)
         return status;
     }
     lock(sub, &told);
-    status = persisted(sub, &bookmark, sub->items.next - 1, &told);
+    status = persisted(sub, &bookmark, sub->items.next - 1, AMPS_BOOKMARK_PERSISTED, &told);
     unlock(sub, &told);
     return status;
 }
@@ -451,13 +487,19 @@ amps_status amps_bookmark_persisted_index(amps_bookmark_sub *sub, uint64_t index
     }
     lock(sub, &told);
     if (amps_bookmark_items_at(&sub->items, index, &bookmark, &is_discarded)) {
-        status = persisted(sub, &bookmark, index, &told);
+        status = persisted(sub, &bookmark, index, AMPS_BOOKMARK_MARKED, &told);
     }
     unlock(sub, &told);
     return status;
 }
 
 /* ---- Where it starts -------------------------------------------------------------------------*/
+
+static amps_status note_anchor(amps_bookmark_sub *sub, outcome *told)
+{
+    amps_bookmark anchor = {0, 1, {sub->items.anchor, sub->items.anchor_size}};
+    return note(sub, AMPS_BOOKMARK_ANCHORED, &anchor, told);
+}
 
 /* With what most_recent shall give for it. Nothing is changed when it fails. */
 static amps_status start(amps_bookmark_sub *sub, amps_slice anchor, bool forgets)
@@ -477,6 +519,9 @@ static amps_status start(amps_bookmark_sub *sub, amps_slice anchor, bool forgets
     status = forgets ? amps_bookmark_items_begin(&sub->items, anchor, is_now)
                      : amps_bookmark_items_anchor(&sub->items, anchor, is_now);
     told.changed = status == AMPS_OK;
+    if (status == AMPS_OK) {
+        status = forgets ? note_all(sub, &told) : note_anchor(sub, &told);
+    }
     unlock(sub, &told);
     return status;
 }
@@ -503,6 +548,7 @@ amps_status amps_bookmark_completed(amps_bookmark_sub *sub, amps_slice text)
     if (sub->items.anchor_is_now) {
         status = amps_bookmark_items_anchor(&sub->items, text, false);
         told.changed = status == AMPS_OK;
+        status = status == AMPS_OK ? note_anchor(sub, &told) : status;
     }
     unlock(sub, &told);
     return status;
@@ -517,6 +563,7 @@ amps_status amps_bookmark_recover(amps_bookmark_sub *sub, amps_slice list)
     }
     lock(sub, &told);
     status = amps_bookmark_items_recover(&sub->items, list);
+    status = status == AMPS_OK ? note_all(sub, &told) : status;
     unlock(sub, &told);
     return status;
 }
@@ -566,28 +613,40 @@ size_t amps_bookmark_common(amps_bookmark_sub *const *subs, size_t count, char *
 
 /* ---- Forgetting ------------------------------------------------------------------------------*/
 
-amps_status amps_bookmark_purge(amps_bookmark_sub *sub)
+static amps_status forget(amps_bookmark_sub *sub)
 {
-    outcome     told;
-    amps_status status = usable(sub->store);
-    if (status != AMPS_OK) {
-        return status;
-    }
+    outcome told;
     lock(sub, &told);
     amps_bookmark_items_clear(&sub->items);
     sub->grown_at = AMPS_BOOKMARK_GROWN_MIN;
     told.changed = true;
+    amps_status status = note_all(sub, &told);
     unlock(sub, &told);
-    return AMPS_OK;
+    return status;
+}
+
+static amps_status sync_disk(amps_bookmark_store *store, amps_status status)
+{
+    return status == AMPS_OK && store->disk != NULL ? amps_bookmark_disk_sync(store->disk, NULL)
+                                                    : status;
+}
+
+amps_status amps_bookmark_purge(amps_bookmark_sub *sub)
+{
+    amps_status status = usable(sub->store);
+    return status == AMPS_OK ? sync_disk(sub->store, forget(sub)) : status;
 }
 
 amps_status amps_bookmark_store_purge(amps_bookmark_store *store)
 {
     amps_status status = usable(store);
     size_t      count = amps_bookmark_store_sub_count(store);
+    if (status != AMPS_OK) {
+        return status;
+    }
     for (size_t i = 0; i < count; i++) {
-        amps_status of_sub = amps_bookmark_purge(amps_bookmark_store_sub_at(store, i));
+        amps_status of_sub = forget(amps_bookmark_store_sub_at(store, i));
         status = status == AMPS_OK ? of_sub : status;
     }
-    return status;
+    return sync_disk(store, status);
 }

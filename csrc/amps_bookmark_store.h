@@ -6,35 +6,41 @@
  * an event is told. In the child of a fork every call says AMPS_FORKED, or nothing and does
  * nothing; after close the same with AMPS_CLOSED. Counted by references.
  *
+ * The disk's troubles are told as problems and fail no call but these: begin, anchor, completed,
+ * recover and purge say AMPS_STORE when it is so in memory but not on disk.
+ *
  * A message whose bookmark is none (empty, longer than AMPS_BOOKMARK_SIZE_MAX, EPOCH, NOW,
  * `recent`, a list, a range, control characters) is new each time and not noted: told as a problem,
  * once a minute at most. */
 #ifndef AMPS_BOOKMARK_STORE_H
 #define AMPS_BOOKMARK_STORE_H
 
+#include "amps_bookmark_events.h"
 #include "amps_bookmark_items.h"
-
-typedef struct amps_bookmark_store amps_bookmark_store;
-typedef struct amps_bookmark_sub   amps_bookmark_sub; /* lives as long as the store */
 
 #define AMPS_BOOKMARK_GROWN_MIN        1000u /* items of a sub id; told at each double */
 #define AMPS_BOOKMARK_PROBLEM_EVERY_MS 60000u
 #define AMPS_BOOKMARK_NOW_SLACK_S      5u
 #define AMPS_BOOKMARK_SUB_ID_SIZE_MAX  ((size_t)4096) /* bytes */
 
-/* Told on the thread that caused it; any may be NULL. One under way when they are replaced may
- * still come. */
-typedef struct amps_bookmark_events {
-    void *context;
-    /* most_recent may have changed */
-    void (*changed)(void *context, amps_slice sub_id);
-    /* out of memory; a bookmark that is none; the disk: each once a minute at most */
-    void (*problem)(void *context, const amps_failure *failure);
-    /* so many items of this sub id wait: 1000, 2000, 4000, ... */
-    void (*grown)(void *context, amps_slice sub_id, size_t count);
-} amps_bookmark_events;
-
 amps_status amps_bookmark_store_new(amps_bookmark_store **store);
+/* In memory, and in an append-only log: nothing that returned is lost when the program is killed.
+ * It grows by 64 bytes a message until it is pruned. An absent or empty file is made. A
+ * half-written end is cut off; damage with whole records behind it is copied to
+ * `<path>.corrupt-<time>` first, and told as trouble. `use_last_modified`: the time of the file's
+ * last change is one more member of a recovered sub id's list, until a message of it comes.
+ * AMPS_STORE: another has it open, it is none of ours or of a later version (and stays as it is),
+ * the disk. */
+amps_status amps_bookmark_store_open_log(const char *path, bool use_last_modified,
+                                         amps_failure *failure, amps_bookmark_store **store);
+/* In memory, and each sub id's list in a file of fixed slots. */
+amps_status amps_bookmark_store_open_ring(const char *path, amps_failure *failure,
+                                          amps_bookmark_store **store);
+/* Writes the log anew with what still counts: to tmp_path (NULL: `<path>.tmp`, same file system),
+ * which then takes its name. All other calls wait meanwhile. At any instant there is the old or the
+ * new one, whole. Of another store: AMPS_OK, nothing to do. */
+amps_status amps_bookmark_store_prune(amps_bookmark_store *store, const char *tmp_path,
+                                      amps_failure *failure);
 void        amps_bookmark_store_hold(amps_bookmark_store *store);
 void        amps_bookmark_store_drop(amps_bookmark_store *store); /* the last one closes it */
 /* Again is AMPS_OK. `failure` may be NULL. */
