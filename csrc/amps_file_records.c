@@ -560,8 +560,9 @@ amps_status amps_file_records_open(const char *path, size_t block_size, size_t b
 amps_status amps_file_records_close(amps_file_records *records, size_t blocks,
                                     amps_failure *failure)
 {
-    amps_status status = AMPS_OK;
-    if (blocks != 0 && records->index.count == 0 && blocks < records->block_count) {
+    amps_status status = check_size(records, failure);
+    if (status == AMPS_OK && blocks != 0 && records->index.count == 0 &&
+        blocks < records->block_count) {
         status = shrink(records, blocks, failure);
     }
     if (status == AMPS_OK) {
