@@ -5,7 +5,6 @@
 #include "peer.h"
 
 #define SHORT_MS 50u
-#define TEXT_MAX 128
 
 static void hang_up(ends both)
 {
