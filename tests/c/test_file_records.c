@@ -192,7 +192,7 @@ static void a_file_made_shorter_by_others_is_told_not_touched(void)
             AMPS_STORE);
         CHECK_NUMBER(amps_file_records_count(records), 50);
     }
-    CHECK_STATUS(amps_file_records_close(records, 0, NULL), AMPS_OK);
+    CHECK_STATUS(amps_file_records_close(records, 8, NULL), AMPS_STORE);
     amps_file_records_free(records);
 }
 
