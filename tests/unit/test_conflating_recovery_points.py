@@ -191,6 +191,8 @@ def test_a_purge_waits_for_the_update_under_way(delegate, conflating):
     put(adapter, 2)
     purging = threading.Thread(target=adapter.purge)
     purging.start()
+    purging.join(0.1)
+    assert purging.is_alive() and len(delegate.calls) == 1
     delegate.may_go_on.set()
     purging.join(PATIENCE_S)
     calls = delegate.wait(2)
@@ -213,9 +215,11 @@ def test_a_newer_point_takes_the_place_of_one_that_failed(delegate, conflating):
     adapter.set_exception_listener(told.append)
     assert adapter.get_exception_listener() == told.append
     delegate.problems = [ValueError("no")]
+    delegate.may_go_on.clear()
     put(adapter, 1, 2)
     delegate.wait(1)
     put(adapter, 3)
+    delegate.may_go_on.set()
     adapter.close()
     assert delegate.calls[-2:] == [("update", "orders", "1|3|"), ("close",)]
     assert [str(each) for each in told] == ["no"]
