@@ -2,6 +2,7 @@
 
 import gc
 import os
+import queue
 import signal
 import sys
 import threading
@@ -210,19 +211,19 @@ def test_a_failed_update_is_told_and_tried_again(delegate, conflating):
 
 
 def test_a_newer_point_takes_the_place_of_one_that_failed(delegate, conflating):
-    told = []
+    told = queue.Queue()
     adapter = conflating(2)
-    adapter.set_exception_listener(told.append)
-    assert adapter.get_exception_listener() == told.append
+    adapter.set_exception_listener(told.put)
+    assert adapter.get_exception_listener() == told.put
     delegate.problems = [ValueError("no")]
     delegate.may_go_on.clear()
     put(adapter, 1, 2)
     delegate.wait(1)
     put(adapter, 3)
     delegate.may_go_on.set()
+    assert str(told.get(timeout=PATIENCE_S)) == "no"
     adapter.close()
     assert delegate.calls[-2:] == [("update", "orders", "1|3|"), ("close",)]
-    assert [str(each) for each in told] == ["no"]
 
 
 @pytest.mark.parametrize("problem", [ValueError("no"), SystemExit(3), KeyboardInterrupt()])
