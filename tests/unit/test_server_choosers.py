@@ -1,6 +1,7 @@
 """Server choosers: which server comes next, and what is remembered of failures."""
 
 import os
+import signal
 import threading
 
 import pytest
@@ -9,7 +10,7 @@ import AMPS
 
 A, B, C = (f"tcp://{host}:9007/amps/json" for host in "abc")
 REFUSED = AMPS.ConnectionRefusedException("nobody there")
-PATIENCE_S = 30
+PATIENCE_S = 10
 
 
 @pytest.fixture
@@ -214,6 +215,7 @@ def in_child_of_a_thread(question):
     def fork():
         child = os.fork()
         if child == 0:
+            signal.alarm(PATIENCE_S)  # not even a child that hangs is left
             os._exit(0 if question() else 1)
         status.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
