@@ -19,7 +19,14 @@ from .declarations import Conflated, Permission, Topic, User, View
 from .logon import Accept, Reject, Retry, Verdict, choose
 from .peer import Client
 from .server import Server, Settings
-from .shown import SandboxListener, SowRecord, SubscriptionInfo, shown_record
+from .shown import (
+    JournalEntry,
+    SandboxListener,
+    SowRecord,
+    SubscriptionInfo,
+    shown_entry,
+    shown_record,
+)
 from .topics import Publication
 from .trace import LONG_NAMES, SeenFrame, Trace, summary, text
 from .wire import MESSAGE_BYTES_MAX
@@ -29,6 +36,7 @@ __all__ = [
     "BadConfig",
     "Client",
     "Conflated",
+    "JournalEntry",
     "Permission",
     "Reject",
     "Retry",
@@ -61,6 +69,10 @@ class Sandbox:
     the same, and more is added to it by the other arguments; what is wrong there is a `BadConfig`.
     With `clock="manual"` time moves by `sandbox.clock.advance(seconds)` only.
 
+    `txlog` are the topics, or regular expressions, whose messages a transaction log keeps; with
+    one, publishers are told once in `ack_conflation` ("1s") what is persisted, and `duplicate_acks`
+    ("failure" or "success") is what they hear of a sequence that was there before.
+
     `users` are names with passwords, or `User`s that also say who may read what; `auth` is "none",
     "password" or "challenge", and without it users mean "password". `authenticate(client, user,
     pw)` decides instead, by giving back `Accept(user)`, `Reject(reason)` or `Retry(user, pw)`.
@@ -83,6 +95,9 @@ class Sandbox:
         views: Iterable[View] = (),
         conflated: Iterable[Conflated] = (),
         users: Users = (),
+        txlog: Iterable[str] = (),
+        ack_conflation: str | float | None = None,
+        duplicate_acks: str | None = None,
         clock: str = "system",
         default_listen: str = ANY_PORT,
         auth: str | None = None,
@@ -103,6 +118,9 @@ class Sandbox:
             views=views,
             conflated=conflated,
             users=users,
+            txlog=txlog,
+            ack_conflation=ack_conflation,
+            duplicate_acks=duplicate_acks,
         )
         passwords = [(user.name, user.password) for user in planned.users]
         decide, needs_authentication = choose(auth, passwords, authenticate)
@@ -111,6 +129,8 @@ class Sandbox:
             authenticate=decide,
             needs_authentication=needs_authentication,
             unique_names=unique_names,
+            ack_conflation_s=planned.ack_conflation_s,
+            duplicates_fail=planned.duplicates_fail,
             expose_user=expose_user,
             strict_heartbeats=strict_heartbeats,
             message_bytes_max=max_message_bytes,
@@ -188,6 +208,12 @@ class Sandbox:
         """The records of a topic, oldest key first. Raises ValueError if it keeps none."""
         records = self._server.run(lambda: self._server.records(_bytes(topic), message_type))
         return [shown_record(record) for record in records]
+
+    def journal(self, topic: str | None = None) -> list[JournalEntry]:
+        """The transaction log, or one topic's part of it. Raises ValueError if there is none."""
+        wanted = None if topic is None else _bytes(topic)
+        entries = self._server.run(lambda: self._server.journal(wanted))
+        return [shown_entry(entry, self._server.sequences.names) for entry in entries]
 
     @property
     def clock(self) -> Clock:

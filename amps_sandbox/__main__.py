@@ -37,6 +37,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             config=arguments.config,
             topics=arguments.json_sow,
             users=arguments.user,
+            txlog=arguments.txlog,
             default_listen=DEFAULT_ADDRESS,
             log=_say,
             on_frame=_show if arguments.trace else None,
@@ -84,6 +85,13 @@ def _parser() -> argparse.ArgumentParser:
         type=_topic,
         default=[],
         help="a topic of JSON messages that keeps records, may be repeated",
+    )
+    parser.add_argument(
+        "--txlog",
+        metavar="REGEX",
+        action="append",
+        default=[],
+        help="topics that are kept in a transaction log, may be repeated",
     )
     parser.add_argument("--trace", action="store_true", help="show each frame on stderr")
     return parser

@@ -14,13 +14,17 @@ from .config import Plan
 from .connection import Connection, Outbox
 from .faults import Withholding
 from .listener import Listener
+from .log import Entry, Log
 from .logon import Authenticate, Verdict, is_verdict
 from .loop import Loop, Result
 from .peer import Peer
+from .sequences import Sequences
 from .sow import Record
 from .topics import Publication, Topics
 from .trace import Trace, text
 from .world import make_topics
+
+SERVER_NAME = b"sandbox"  # the client name of what the server itself publishes
 
 
 class Settings(NamedTuple):
@@ -30,6 +34,8 @@ class Settings(NamedTuple):
     authenticate: Authenticate
     needs_authentication: bool
     unique_names: bool
+    ack_conflation_s: float
+    duplicates_fail: bool
     expose_user: bool
     strict_heartbeats: bool
     message_bytes_max: int
@@ -52,7 +58,11 @@ class Server:
         self.withholding = Withholding()
         self.peers: dict[int, Peer] = {}
         self.watchers: set[threading.Event] = set()
-        self._topics = make_topics(plan, settings.message_types, self.clock, self.log)
+        self.sequences = Sequences(plan.name.encode("utf-8", "surrogateescape"), self.clock)
+        self.txlog: Log | None = None
+        if plan.txlog:
+            self.txlog = Log([topic.encode("utf-8", "surrogateescape") for topic in plan.txlog])
+        self._topics = make_topics(plan, settings.message_types, self.clock, self.log, self.txlog)
         self._outbox = Outbox()
         self._connections = 0
         self._last_change = (0, 0, 0, 0)
@@ -124,9 +134,13 @@ class Server:
             raise TypeError(f"authenticate gave {verdict!r}: want Accept, Reject or Retry")
         return verdict
 
+    @property
+    def has_unique_names(self) -> bool:
+        return self.settings.unique_names or self.txlog is not None
+
     def gives_name(self, peer: Peer, user: str) -> bool:
         """Whether this user may have the peer's name; whoever of theirs had it, is closed."""
-        if self.settings.unique_names:
+        if self.has_unique_names:
             for other in list(self.peers.values()):
                 if other is peer or other.name != peer.name or not other.is_logged_on:
                     continue
@@ -155,9 +169,11 @@ class Server:
         """Raises ValueError that says why it cannot be published."""
         topics = self._known(message_type)
         store = topics.stores.get(topic)
+        if self.txlog is not None:
+            publisher = self.sequences.know(SERVER_NAME)
+            message = message._replace(identity=self.sequences.assign(publisher))
         if store is None:
-            extras = {} if message.x is None else {"x": message.x}
-            topics.deliver(topic, message.body, extras)
+            topics.deliver(topic, message)
             return
         try:
             topics.publish(store, message)
@@ -169,6 +185,12 @@ class Server:
         if store is None:
             raise ValueError(f"topic {text(topic)!r} keeps no {message_type} records")
         return list(store.chosen())
+
+    def journal(self, topic: bytes | None) -> list[Entry]:
+        if self.txlog is None:
+            raise ValueError("there is no transaction log: want Sandbox(txlog=...)")
+        entries = self.txlog.entries()
+        return [entry for entry in entries if topic in (None, entry.label.topic)]
 
     def _known(self, message_type: str) -> Topics:
         if message_type not in self._topics:

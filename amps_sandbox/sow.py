@@ -25,7 +25,10 @@ class Record:
     for ever. `fields` are read from the body when somebody asks, once.
     """
 
-    __slots__ = ("key", "body", "x", "time_ns", "lifetime_s", "number", "_read", "_fields")
+    __slots__ = (
+        *("key", "body", "x", "time_ns", "lifetime_s", "number", "bookmark"),
+        *("_read", "_fields"),
+    )
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class Record:
         self.time_ns = time_ns
         self.lifetime_s = lifetime_s
         self.number = number
+        self.bookmark: bytes | None = None  # once it is logged
         self._read = read
         self._fields = fields
 
