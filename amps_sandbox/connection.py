@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
-from typing import Protocol
+from typing import Callable, Protocol
 
 from .loop import READ, WRITE, Loop
 
 READ_BYTES = 256 * 1024
+ROOM_BYTES = 128 * 1024  # when no more than this waits, there is room for more of a replay
 LINGER_S = 1.0  # how long a closing connection may take to fetch its last bytes
 
 
@@ -54,6 +55,7 @@ class Connection:
         self._waiting_bytes_max = waiting_bytes_max
         self._asked_for_bytes = 0  # as far as they may still be waiting
         self.is_choked = False
+        self._for_room: dict[Callable[[], None], None] = {}  # who waits until there is room
         self._events = READ
         self._is_closing = False
         self.receiver: Receiver | None = None
@@ -84,9 +86,22 @@ class Connection:
         allowed = self._waiting_bytes_max + self._asked_for_bytes
         return len(waiting) <= max(allowed, len(frame))
 
+    @property
+    def waiting_bytes(self) -> int:
+        return len(self._waiting)
+
+    def when_room(self, action: Callable[[], None]) -> None:
+        """Calls it once as soon as little is waiting to be sent."""
+        self._for_room[action] = None
+
     def flush(self) -> None:
         """Sends what the socket takes now; the rest when it can be written again."""
-        if not self._push():
+        is_all = self._push()
+        if self._for_room and len(self._waiting) <= ROOM_BYTES:
+            actions, self._for_room = self._for_room, {}
+            for action in actions:
+                action()
+        if not is_all:
             return
         if self._is_closing:
             self._shut()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from . import commands
 from .acks import Acks, Refused
@@ -14,6 +14,7 @@ from .log import Identity
 from .logon import Accept, Retry, name_hash
 from .options import parse_options, parse_seconds
 from .persisting import Persisting
+from .replays import Replays
 from .subscriptions import Subscription
 from .topics import Topics
 from .trace import text
@@ -60,6 +61,7 @@ class Peer:
         self.topics: Topics | None = None  # those of its message type, once it is logged on
         self.subscriptions: dict[bytes, Subscription] = {}
         self.timers: dict[bytes, float] = {}
+        self.replays: Replays | None = None
         self.persisting: Persisting | None = None  # with a transaction log, once it is logged on
         self.heartbeat = Heartbeat(server.clock, self._beat, self._fell_silent)
         self.is_open = True
@@ -105,6 +107,13 @@ class Peer:
     def send_ack(self, kind: str, frame: bytes) -> None:
         if not self.server.withholding.keeps_back(self, kind, frame):
             self.send(frame)
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self._connection.waiting_bytes
+
+    def when_room(self, action: Callable[[], None]) -> None:
+        self._connection.when_room(action)
 
     def send_persisted(self, frame: bytes) -> None:
         if self.persisting is None:
@@ -266,6 +275,7 @@ class Peer:
                 self.server.clock,
                 self.ack_conflation_s,
             )
+            self.replays = Replays(self, self.server.txlog, self.ack_conflation_s)
             mark = self.server.sequences.mark(self.persisting.publisher)
         bookmark = b"%d|%d|" % (name_hash(self.name), mark)
         fields = {"s": mark, "bm": bookmark, "client_name": self.name}

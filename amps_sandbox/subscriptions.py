@@ -12,6 +12,7 @@ from .sow import Change
 
 if TYPE_CHECKING:
     from .peer import Peer
+    from .replays import Replay
     from .shaping import Shape
 
 
@@ -50,7 +51,7 @@ class Subscription:
 
     __slots__ = (
         *("peer", "sub_id", "query_id", "request", "is_delta", "wants_oof", "has_key"),
-        *("has_stamp", "has_bookmark", "no_empties", "with_keys", "shape"),
+        *("has_stamp", "has_bookmark", "no_empties", "with_keys", "shape", "replay"),
     )
 
     def __init__(self, peer: Peer, sub_id: bytes, request: Request, query_id: bytes | None = None):
@@ -65,6 +66,7 @@ class Subscription:
         self.has_bookmark = request.has("bookmark")
         self.no_empties = request.has("no_empties")
         self.with_keys = not self.no_empties or request.has("send_keys")
+        self.replay: Replay | None = None  # from its bookmark on, if it has one
         self.shape: Shape | None = None  # what it sends through, if messages do not go as they come
 
     @property

@@ -110,6 +110,9 @@ class Topics:
 
     def remove(self, subscriptions: Iterable[Subscription]) -> None:
         for subscription in subscriptions:
+            if subscription.replay is not None:
+                subscription.replay.stop()
+                continue
             del self._subscriptions[subscription.peer, subscription.sub_id]
             if subscription.shape is not None:
                 subscription.shape.stop()
@@ -210,10 +213,10 @@ class Topics:
             x = updated.x if x is None else x
         lifetime_s = store.lifetime_s(message.lifetime_s, updated)
         return Record(
-            key, body, self._fields, x=x, time_ns=now, lifetime_s=lifetime_s, fields=fields
+            key, body, self.fields, x=x, time_ns=now, lifetime_s=lifetime_s, fields=fields
         )
 
-    def _fields(self, body: bytes) -> Fields:
+    def fields(self, body: bytes) -> Fields:
         """What a filter sees of a body. One that cannot be read has no fields."""
         try:
             return self.type.fields(body)
@@ -229,7 +232,7 @@ class Topics:
         routes = self._routes.get(topic) or self._find_routes(topic)
         if routes.choosy or message.identity is not None:
             now = self.clock.time_ns()
-            record = Record(key, body, self._fields, x=x, time_ns=now)
+            record = Record(key, body, self.fields, x=x, time_ns=now)
             record.bookmark = self._logged(topic, message, record, now)
         if routes.plain:
             self._tell_plain(routes.plain, body, key, x, user_id)
