@@ -7,6 +7,7 @@ tcp://127.0.0.1:PORT/amps/json
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable
@@ -71,7 +72,8 @@ class Sandbox:
 
     `txlog` are the topics, or regular expressions, whose messages a transaction log keeps; with
     one, publishers are told once in `ack_conflation` ("1s") what is persisted, and `duplicate_acks`
-    ("failure" or "success") is what they hear of a sequence that was there before.
+    ("failure" or "success") is what they hear of a sequence that was there before. `db` is a file
+    in which records, log and sequences outlive the sandbox, also when its process is killed.
 
     `users` are names with passwords, or `User`s that also say who may read what; `auth` is "none",
     "password" or "challenge", and without it users mean "password". `authenticate(client, user,
@@ -98,6 +100,7 @@ class Sandbox:
         txlog: Iterable[str] = (),
         ack_conflation: str | float | None = None,
         duplicate_acks: str | None = None,
+        db: str | os.PathLike[str] = "",
         clock: str = "system",
         default_listen: str = ANY_PORT,
         auth: str | None = None,
@@ -121,6 +124,7 @@ class Sandbox:
             txlog=txlog,
             ack_conflation=ack_conflation,
             duplicate_acks=duplicate_acks,
+            db=db,
         )
         passwords = [(user.name, user.password) for user in planned.users]
         decide, needs_authentication = choose(auth, passwords, authenticate)
@@ -155,6 +159,19 @@ class Sandbox:
         """Ends all connections and gives the addresses back; `start` takes the same ones again."""
         if self._server.loop.is_running:
             self._server.stop()
+
+    def kill(self) -> None:
+        """Ends as a crash would, until `restart`: connections are reset, nothing more is sent."""
+        self._server.run(self._server.kill)
+
+    def restart(self, keep_data: bool = True) -> None:
+        """Crashes and comes back on the same ports, with records, log and sequences or without.
+
+        Raises OSError when an address, or the file of `db`, cannot be had again.
+        """
+        if not self._server.loop.is_running:
+            raise RuntimeError("the sandbox is not running: start it")
+        self._server.run(lambda: self._server.restart(keep_data))
 
     def __enter__(self) -> Sandbox:
         return self.start()

@@ -38,6 +38,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             topics=arguments.json_sow,
             users=arguments.user,
             txlog=arguments.txlog,
+            db=arguments.db,
             default_listen=DEFAULT_ADDRESS,
             log=_say,
             on_frame=_show if arguments.trace else None,
@@ -92,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="topics that are kept in a transaction log, may be repeated",
+    )
+    parser.add_argument(
+        "--db", metavar="FILE", default="", help="where records and log are kept between runs"
     )
     parser.add_argument("--trace", action="store_true", help="show each frame on stderr")
     return parser

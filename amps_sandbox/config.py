@@ -40,6 +40,7 @@ class Plan(NamedTuple):
     txlog: list[str]
     ack_conflation_s: float
     duplicates_fail: bool
+    storage: str
 
 
 def plan(
@@ -53,6 +54,7 @@ def plan(
     txlog: Iterable[str] = (),
     ack_conflation: str | float | None = None,
     duplicate_acks: str | None = None,
+    db: str | os.PathLike[str] = "",
 ) -> Plan:
     """Everything of both, the file's first. Raises BadConfig, and OSError if there is no file."""
     source, where = _read(config)
@@ -73,6 +75,7 @@ def plan(
             users=told.each("user", User) + [user_of(user) for user in pairs],
             has_single_group=told.regex_groups() == "single",
             txlog=told.logged() + _logged([txlog] if isinstance(txlog, str) else list(txlog)),
+            storage=os.fspath(db) or told.storage(),
             **told.acks(ack_conflation, duplicate_acks),
         )
         told.refuse_the_rest()
@@ -151,6 +154,10 @@ class _Told:
         found = self._left.pop("txlog", {})
         return [] if found == {} else list(_made(_Txlog, found, "txlog").topics)
 
+    def storage(self) -> str:
+        found = self._left.pop("storage", {})
+        return "" if found == {} else str(_made(_Storage, found, "storage").path)
+
     def acks(self, conflation: str | float | None, duplicate: str | None) -> dict[str, Any]:
         found = self._left.pop("acks", {})
         said = {"conflation": conflation, "duplicate": duplicate}
@@ -207,6 +214,13 @@ def _logged(topics: list[str]) -> list[str]:
         except BadExpression as error:
             raise ValueError(f"txlog: {topic!r}: {error}") from error
     return topics
+
+
+class _Storage:
+    def __init__(self, path: str = ""):
+        if not isinstance(path, str):
+            raise ValueError(f"path {path!r}: want the name of a file")
+        self.path = path
 
 
 class _Acks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from typing import Callable, Protocol
 
 from .loop import READ, WRITE, Loop
@@ -10,6 +11,8 @@ from .loop import READ, WRITE, Loop
 READ_BYTES = 256 * 1024
 ROOM_BYTES = 128 * 1024  # when no more than this waits, there is room for more of a replay
 LINGER_S = 1.0  # how long a closing connection may take to fetch its last bytes
+
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Receiver(Protocol):
@@ -25,7 +28,8 @@ class Receiver(Protocol):
 class Outbox:
     """The connections of one loop that have bytes to send, or are on their way out."""
 
-    def __init__(self) -> None:
+    def __init__(self, settle: Callable[[], bool]) -> None:
+        self.settle = settle  # stores what was done before anybody is told; False: it cannot
         self.dirty: list[Connection] = []
         self.closing: set[Connection] = set()
 
@@ -114,6 +118,8 @@ class Connection:
     def _push(self) -> bool:
         """Sends what the socket takes; whether that was all."""
         waiting = self._waiting
+        if waiting and not self._outbox.settle():
+            return False
         try:
             while waiting:
                 del waiting[: self._sock.send(waiting)]
@@ -137,6 +143,12 @@ class Connection:
         self._outbox.closing.add(self)
         self._loop.after(LINGER_S, self.abort)
         self.flush()
+
+    def reset(self) -> None:
+        """Ends it as a crash would: nothing more is sent, and the other side sees a reset."""
+        if self._sock.fileno() >= 0:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.abort()
 
     def abort(self) -> None:
         self._outbox.closing.discard(self)

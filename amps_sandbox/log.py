@@ -66,6 +66,7 @@ class Log:
         self._more: dict[int, tuple[bytes | None, int | None]] = {}  # what few entries have
         self._index: dict[int, tuple[array[int], array[int]]] = {}  # sequences, positions
         self._interned: dict[Label, Label | None] = {}
+        self._shared: dict[Label, Label] = {}  # of entries that came from elsewhere
         self._followers: dict[Follower, None] = {}
         self._routes: dict[Label, list[Follower]] = {}
         self.watchers: dict[Callable[[], None], None] = {}  # are told that there is more
@@ -96,6 +97,10 @@ class Log:
             found = wanted if self.covers(topic) else None
             self._interned[wanted] = found
             return found
+
+    def known(self, label: Label) -> Label:
+        """An equal label, the same one each time, whether or not its topic is still logged."""
+        return self._interned.get(label) or self._shared.setdefault(label, label)
 
     def append(
         self,

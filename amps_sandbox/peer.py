@@ -121,7 +121,9 @@ class Peer:
         else:
             self.persisting.then(frame)
 
-    def close(self, reason: str, detail: str = "", at_once: bool = False) -> None:
+    def close(
+        self, reason: str, detail: str = "", at_once: bool = False, is_reset: bool = False
+    ) -> None:
         """Ends the conversation; frames that wait to be sent still go out, unless `at_once`."""
         if not self.is_open:
             return
@@ -135,7 +137,9 @@ class Peer:
         self._frames = iter(())
         self._reader.forget()  # the trace may keep the peer for long
         self.server.left(self)
-        if at_once:
+        if is_reset:
+            self._connection.reset()
+        elif at_once:
             self._connection.abort()
         else:
             self._connection.close()

@@ -22,7 +22,7 @@ from .sequences import Sequences
 from .sow import Record
 from .topics import Publication, Topics
 from .trace import Trace, text
-from .world import make_topics
+from .world import make_storage, make_topics
 
 SERVER_NAME = b"sandbox"  # the client name of what the server itself publishes
 
@@ -58,20 +58,23 @@ class Server:
         self.withholding = Withholding()
         self.peers: dict[int, Peer] = {}
         self.watchers: set[threading.Event] = set()
-        self.sequences = Sequences(plan.name.encode("utf-8", "surrogateescape"), self.clock)
-        self.txlog: Log | None = None
-        if plan.txlog:
-            self.txlog = Log([topic.encode("utf-8", "surrogateescape") for topic in plan.txlog])
-        self._topics = make_topics(plan, settings.message_types, self.clock, self.log, self.txlog)
-        self._outbox = Outbox()
+        self._plan = plan
+        self._make_engine()
+        self._storage = make_storage(plan)
+        self._is_broken = False  # nothing can be stored any more, so nobody is told anything
+        self._outbox = Outbox(self._settle)
         self._connections = 0
         self._last_change = (0, 0, 0, 0)
 
     def start(self) -> None:
         """Takes all addresses and begins to serve; on failure none is kept."""
+        self._is_broken = False
         try:
             for listener in self.listeners:
                 listener.bind()
+            if self._storage is not None:
+                self._make_engine()
+                self._storage.open(self._topics, self.txlog, self.sequences)
             self.loop.start()
         except BaseException:
             for listener in self.listeners:
@@ -79,9 +82,20 @@ class Server:
             raise
         self.loop.run(self._open_all)
 
+    def _make_engine(self) -> None:
+        plan = self._plan
+        self.sequences = Sequences(plan.name.encode("utf-8", "surrogateescape"), self.clock)
+        self.txlog: Log | None = None
+        if plan.txlog:
+            self.txlog = Log([topic.encode("utf-8", "surrogateescape") for topic in plan.txlog])
+        types = self.settings.message_types
+        self._topics = make_topics(plan, types, self.clock, self.log, self.txlog)
+
     def stop(self) -> None:
         self.loop.run(self._close_all)
         self.loop.stop()
+        if self._storage is not None:
+            self._storage.close()
 
     def start_listener(self, at: int) -> None:
         if not self.listeners[at].is_open:
@@ -119,6 +133,45 @@ class Server:
             peer.close("shutdown", at_once=True)
         self._outbox.abort()
         self.clock.forget()
+
+    def kill(self) -> None:
+        """As if the process had died: nobody listens, all connections are reset."""
+        for listener in self.listeners:
+            listener.close()
+        for peer in list(self.peers.values()):
+            peer.close("fault", "the engine was killed", is_reset=True)
+        self._outbox.abort()
+
+    def revive(self) -> None:
+        """Listens wherever nobody does. Raises OSError if an address is taken."""
+        for at in range(len(self.listeners)):
+            self.start_listener(at)
+
+    def restart(self, keep_data: bool) -> None:
+        self.kill()
+        if self._storage is not None or not keep_data:
+            for topics in self._topics.values():
+                topics.retire()
+            self._make_engine()
+        if self._storage is not None:
+            self._storage.close()
+            if not keep_data:
+                self._storage.clear()
+            self._storage.open(self._topics, self.txlog, self.sequences)
+        self._is_broken = False
+        self.revive()
+
+    def _settle(self) -> bool:
+        """Stores what was done; whether that is safe now, so that it may be told."""
+        if self._storage is None or self._is_broken:
+            return not self._is_broken
+        try:
+            self._storage.commit()
+        except Exception as error:  # a full disk, for one; sqlite3 is there only if it is used
+            self._is_broken = True
+            self.log(f"storage failed, so all connections end: {error}")
+            self.loop.after(0, self.kill)
+        return not self._is_broken
 
     # For peers
 
@@ -206,6 +259,7 @@ class Server:
     # For the loop
 
     def _end_of_round(self) -> None:
+        self._settle()
         self._outbox.flush()
         records = sum(topics.changes for topics in self._topics.values())
         change = (self.trace.total, self._connections, len(self.peers), records)

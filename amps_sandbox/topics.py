@@ -93,6 +93,11 @@ class Topics:
             for derived in followers:
                 derived.wake()
 
+    def retire(self) -> None:
+        """Others take its place: from now on it does nothing by itself."""
+        for store in self.stores.values():
+            store.retire()
+
     def follow(self, topic: bytes, derived: Derived) -> None:
         """From now on it is told of each change of the topic; views come before conflated ones."""
         self._derived.setdefault(topic, []).append(derived)
@@ -179,16 +184,26 @@ class Topics:
 
     def delete_as(self, store: Store, record: Record, user: bytes | None, by: Identity) -> None:
         """Deletes a record at a client's command, and logs that."""
+        assert record.key is not None
+        store.remove(record.key)
+        now = self.clock.time_ns()
         if self._txlog is not None:
             label = self._txlog.label(self.type.name, store.topic, user, is_delete=True)
             if label is not None:
-                self._txlog.append(label, by, self.clock.time_ns(), b"", record.key)
-        self.delete(store, record)
+                self._txlog.append(label, by, now, b"", record.key)
+        self.spread(store, Change(record, None, b"deleted"), now)
 
     def delete(self, store: Store, record: Record, cause: bytes = b"deleted") -> None:
         assert record.key is not None
         store.remove(record.key)
         self.spread(store, Change(record, None, cause), self.clock.time_ns())
+
+    def restore(self, store: Store, records: Iterable[Record]) -> None:
+        """Takes back records that were stored, also into the topics that are made of this one."""
+        for record in records:
+            store.restore(record)
+            for derived in self._derived.get(store.topic, ()):
+                derived.follow(Change(None, record), record.time_ns)
 
     def key_of(self, store: Store, body: bytes, key: bytes | None) -> tuple[bytes, Fields | None]:
         """The key that a message has in a store, and its fields if they had to be read."""

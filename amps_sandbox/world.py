@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
 from .aggregation import Aggregation, check
 from .bodies import BodyType, body_type
@@ -17,6 +17,9 @@ from .expressions import Filter, parse_filter, parse_projection
 from .log import Log
 from .sow import Store
 from .topics import Topics
+
+if TYPE_CHECKING:
+    from .storage import Storage
 
 
 def make_topics(
@@ -35,6 +38,17 @@ def make_topics(
         }
     except ValueError as error:
         raise bad(plan.where, error) from error
+
+
+def make_storage(plan: Plan) -> Storage | None:
+    """Where data outlives the process, if it shall. Raises BadConfig."""
+    if not plan.storage:
+        return None
+    try:
+        from .storage import Storage  # here, for few sandboxes need it, and some Pythons lack it
+    except ImportError as error:
+        raise bad(plan.where, f"storage: {error}") from error
+    return Storage(plan.storage)
 
 
 def _topics(
