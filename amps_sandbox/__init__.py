@@ -16,6 +16,8 @@ from .clock import Clock
 from .commands import RESERVED
 from .config import BadConfig, Source, Users, plan
 from .declarations import Conflated, Permission, Topic, User, View
+from .fault_rules import ActiveFault, Faults
+from .faults import Fault
 from .logon import Accept, Reject, Retry, Verdict, choose
 from .peer import Client
 from .server import Server, Settings
@@ -26,9 +28,12 @@ from .wire import MESSAGE_BYTES_MAX
 
 __all__ = [
     "Accept",
+    "ActiveFault",
     "BadConfig",
     "Client",
     "Conflated",
+    "Fault",
+    "Faults",
     "Permission",
     "Reject",
     "Retry",
@@ -200,6 +205,20 @@ class Sandbox:
                 reason, lambda peer: client is None or text(peer.name) == client
             )
         )
+
+    @property
+    def faults(self) -> Faults:
+        """What it does wrong: `add`, `remove` and `clear` `Fault`s there, from any thread."""
+        return self._server.faults
+
+    def restart(self, keep_data: bool = True) -> None:
+        """Kills the server and brings it back on the same ports, with its records or without.
+
+        Raises OSError if an address was taken meanwhile.
+        """
+        if not self._server.loop.is_running:
+            raise RuntimeError("the sandbox is not running: start it")
+        self._server.run(lambda: self._server.restart(keep_data))
 
     def withhold(self, *ack_types: str, client: str | None = None) -> None:
         """Keeps acks of these types back, for one client name or for all, until `release`."""

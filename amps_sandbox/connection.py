@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import socket
-from typing import Protocol
+import struct
+from typing import TYPE_CHECKING, Protocol
 
 from .loop import READ, WRITE, Loop
 
+if TYPE_CHECKING:
+    from .fault_bytes import Line
+
 READ_BYTES = 256 * 1024
 LINGER_S = 1.0  # how long a closing connection may take to fetch its last bytes
+SMALL_BUFFER_BYTES = 4096  # what the system may keep for one that reads slowly
+
+_LINGER_NOT = struct.pack("ii", 1, 0)  # on, for 0 s: the other side sees a reset
 
 
 class Receiver(Protocol):
@@ -43,7 +50,8 @@ class Connection:
     `send` only appends; `flush` moves bytes. The socket is closed when `close` has sent what was
     waiting, or at once by `abort`; the receiver is told of an end that came from outside only.
     When more than the limit is waiting that was asked for, the connection `is_choked`: nothing is
-    read any more, and the receiver is told to `resume` when all is sent.
+    read any more, and the receiver is told to `resume` when all is sent. A `line`, if there is
+    one, decides how many bytes go out and come in.
     """
 
     def __init__(self, loop: Loop, sock: socket.socket, outbox: Outbox, waiting_bytes_max: int):
@@ -54,8 +62,11 @@ class Connection:
         self._waiting_bytes_max = waiting_bytes_max
         self._asked_for_bytes = 0  # as far as they may still be waiting
         self.is_choked = False
-        self._events = READ
+        self.line: Line | None = None
+        self._events = self._wanted_events = READ
         self._is_closing = False
+        self.is_frozen = False
+        self._is_reading_paused = False
         self.receiver: Receiver | None = None
 
     def open(self, receiver: Receiver) -> None:
@@ -68,6 +79,8 @@ class Connection:
         What was asked for does not count, and a frame larger than the limit is let through when
         nothing waits before it.
         """
+        if self.is_frozen:
+            return True
         waiting = self._waiting
         if not waiting:
             self._outbox.dirty.append(self)
@@ -79,14 +92,14 @@ class Connection:
             return True
         if len(waiting) <= self._waiting_bytes_max:
             return True
-        self._push()
+        self.push()
         self._asked_for_bytes = min(self._asked_for_bytes, len(waiting))
         allowed = self._waiting_bytes_max + self._asked_for_bytes
         return len(waiting) <= max(allowed, len(frame))
 
     def flush(self) -> None:
         """Sends what the socket takes now; the rest when it can be written again."""
-        if not self._push():
+        if not self.push() or self.is_frozen:
             return
         if self._is_closing:
             self._shut()
@@ -96,12 +109,20 @@ class Connection:
             self.is_choked = False
             self.receiver.resume()
 
-    def _push(self) -> bool:
+    def push(self) -> bool:
         """Sends what the socket takes; whether that was all."""
-        waiting = self._waiting
+        waiting, line = self._waiting, self.line
         try:
-            while waiting:
+            while waiting and line is None:
                 del waiting[: self._sock.send(waiting)]
+            while waiting and line is not None:
+                allowed = line.may_send(len(waiting))
+                if not allowed:
+                    self._watch(0 if self.is_choked else READ)
+                    return False
+                sent = self._sock.send(waiting[:allowed])
+                del waiting[:sent]
+                line.sent(sent)
         except BlockingIOError:
             self._watch(WRITE if self.is_choked else READ | WRITE)
             return False
@@ -120,6 +141,8 @@ class Connection:
             return
         self._is_closing = True
         self._outbox.closing.add(self)
+        if self.is_frozen:
+            return
         self._loop.after(LINGER_S, self.abort)
         self.flush()
 
@@ -130,6 +153,43 @@ class Connection:
             self._sock.close()
             self._waiting.clear()
 
+    # For faults
+
+    @property
+    def waiting_bytes(self) -> int:
+        return len(self._waiting)
+
+    def discard(self) -> None:
+        """Forgets what waits to be sent."""
+        self._waiting.clear()
+
+    def reset_when_closed(self) -> None:
+        """Whoever closes it now, resets it."""
+        if self._sock.fileno() >= 0:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+
+    def freeze(self) -> None:
+        """Keeps the socket, but reads and writes nothing more, not even a goodbye."""
+        if self._sock.fileno() >= 0:
+            self.is_frozen = self.is_choked = True
+            self._waiting.clear()
+            self._loop.forget(self._sock)
+
+    def read_little(self) -> None:
+        """Lets the system take less from the other side than it likes to."""
+        if self._sock.fileno() >= 0:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
+
+    def pause_reading(self) -> None:
+        self._is_reading_paused = True
+        self._watch(self._wanted_events)
+
+    def resume_reading(self) -> None:
+        self._is_reading_paused = False
+        self._watch(self._wanted_events)
+        if self._events & READ:
+            self._read()  # at once, for a manual clock leaves no time between two of its timers
+
     def _shut(self) -> None:
         try:
             self._sock.shutdown(socket.SHUT_WR)
@@ -139,24 +199,36 @@ class Connection:
         self._watch(READ)
 
     def _watch(self, events: int) -> None:
-        if events != self._events and self._sock.fileno() >= 0:
-            self._events = events
+        self._wanted_events = events
+        if self._is_reading_paused:
+            events &= ~READ
+        if events == self._events or self.is_frozen or self._sock.fileno() < 0:
+            return
+        self._events = events
+        if events:
             self._loop.watch(self._sock, events, self._ready)
+        else:
+            self._loop.forget(self._sock)
 
     def _ready(self, events: int) -> None:
         if events & WRITE:
             self.flush()
-        if events & READ and self._sock.fileno() >= 0:
+        if events & READ and self._events & READ:
             self._read()
 
     def _read(self) -> None:
+        if self._sock.fileno() < 0 or self.is_frozen:
+            return
+        line = self.line
         try:
-            chunk = self._sock.recv(READ_BYTES)
+            chunk = self._sock.recv(READ_BYTES if line is None else line.may_read(READ_BYTES))
         except BlockingIOError:
             return
         except OSError as error:
             self._end(str(error))
             return
+        if line is not None:
+            line.was_read(len(chunk))
         if not chunk:
             self._end("")
         elif not self._is_closing:

@@ -12,7 +12,7 @@ from .acks import Refused
 from .clock import make_clock
 from .config import Plan
 from .connection import Connection, Outbox
-from .faults import Withholding
+from .fault_rules import Faults
 from .listener import Listener
 from .logon import Authenticate, Verdict, is_verdict
 from .loop import Loop, Result
@@ -20,6 +20,7 @@ from .peer import Peer
 from .sow import Record
 from .topics import Publication, Topics
 from .trace import Trace, text
+from .withholding import Withholding
 from .world import make_topics
 
 
@@ -50,9 +51,11 @@ class Server:
         self.settings = settings
         self.trace = trace
         self.withholding = Withholding()
+        self.faults = Faults(self)
         self.peers: dict[int, Peer] = {}
         self.watchers: set[threading.Event] = set()
-        self._topics = make_topics(plan, settings.message_types, self.clock, self.log)
+        self._plan = plan
+        self._topics = self._make_topics()
         self._outbox = Outbox()
         self._connections = 0
         self._last_change = (0, 0, 0, 0)
@@ -83,11 +86,48 @@ class Server:
         self.listeners[at].close()
         self.disconnect("shutdown", lambda peer: peer.listener == at)
 
+    def kill(self) -> None:
+        """As if the process had died: nobody listens, all connections end at once."""
+        for listener in self.listeners:
+            listener.close()
+        for peer in list(self.peers.values()):
+            peer.close("fault", "the engine was killed", at_once=True)
+        self._outbox.abort()
+
+    def revive(self) -> None:
+        """Listens wherever nobody does. Raises OSError if an address is taken."""
+        for at in range(len(self.listeners)):
+            self.start_listener(at)
+
+    def restart(self, keep_data: bool) -> None:
+        self.kill()
+        if not keep_data:
+            self._topics = self._make_topics()
+        self.revive()
+
+    def deafen(self, at: int | None, seconds: float | None) -> None:
+        """Nobody listens on one address, or any, for a while or for good; connections stay."""
+        deaf = self.listeners if at is None else self.listeners[at : at + 1]
+        for listener in deaf:
+            listener.close()
+        if seconds is not None:
+            self.clock.after(seconds, self.revive)
+
+    def jump(self, seconds: float) -> None:
+        """The time of day changes by so much."""
+        self.clock.jump(seconds)
+        for topics in self._topics.values():
+            topics.wake()
+
+    def _make_topics(self) -> dict[str, Topics]:
+        return make_topics(self._plan, self.settings.message_types, self.clock, self.log)
+
     def _open_all(self) -> None:
         for topics in self._topics.values():
             topics.wake()
         for at in range(len(self.listeners)):
             self._open(at)
+        self.faults.wake()
 
     def _open(self, at: int) -> None:
         def accepted(sock: socket.socket, address: str) -> None:
@@ -98,6 +138,8 @@ class Server:
             self.peers[peer.number] = peer
             peer.note(f"connected from {address}")
             connection.open(peer)
+            if self.faults.triggers:
+                self.faults.connected(peer)
 
         self.listeners[at].open(accepted)
 
@@ -114,6 +156,7 @@ class Server:
 
     def left(self, peer: Peer) -> None:
         del self.peers[peer.number]
+        self.faults.left(peer)
 
     def topics_of(self, message_type: str) -> Topics:
         return self._topics[message_type]
