@@ -238,8 +238,13 @@ class Faults:
                 is_lost = self._strike(active, event) or is_lost
         return is_lost or not peer.is_open
 
-    def send_ack(self, peer: Peer, kind: str, frame: bytes, header: Header) -> None:
-        """Sends an ack, unless a fault has something else in mind."""
+    def send_ack(self, peer: Peer, kind: str, frame: bytes, header: Header | None) -> None:
+        """Sends an ack, unless a fault has something else in mind.
+
+        One of no single command is for publishes: it says how far they are persisted.
+        """
+        if header is None:
+            header = {**parse_header(frame, LENGTH.size)[0], "c": b"publish"}
         verb = header.get("c", b"").decode("latin-1")
         ours = [
             *self.triggers.get(f"ack:{kind}", ()),

@@ -110,8 +110,8 @@ class Peer:
             self.server.trace.note_out(self, sent)
         return sent
 
-    def send_ack(self, kind: str, frame: bytes, header: Header) -> None:
-        """Sends an ack of the command with this header."""
+    def send_ack(self, kind: str, frame: bytes, header: Header | None = None) -> None:
+        """Sends an ack of the command with this header, or of no single one."""
         if self.server.withholding.keeps_back(self, kind, frame):
             return
         if self.server.faults.triggers:

@@ -3,6 +3,7 @@
 import pytest
 
 from amps_sandbox import Fault, Sandbox
+from amps_sandbox.wire import encode
 
 ALL = "received,processed,completed,stats,persisted"
 
@@ -127,3 +128,14 @@ def test_withheld_acks_meet_no_fault(amps_sandbox, connect):
     amps_sandbox.release()
     assert sequences(driver.everything_before()) == [1]
     assert fault.hits == 0
+
+
+def test_an_ack_of_many_publishes_is_known_by_its_sequence(amps_sandbox, connect):
+    driver = connect(amps_sandbox, "a")
+    server = amps_sandbox._server
+    fault = amps_sandbox.faults.add(Fault(on="publish", action="drop_ack", sequences=(5, 9)))
+    for sequence in (4, 5):
+        conflated = encode({"c": b"ack", "s": sequence, "a": b"persisted", "status": b"success"})
+        server.run(lambda frame=conflated: server.peers[1].send_ack("persisted", frame))
+    assert sequences(driver.everything_before()) == [4]
+    assert fault.hits == 1
