@@ -228,6 +228,7 @@ class Faults:
         verb = header["c"].decode("latin-1")
         trigger = LONG_NAMES.get(verb, verb)
         is_lost = False
+        peer.trouble.bad_batch = None  # what the command before did not need
         for active in tuple(self.triggers.get(trigger, ())):
             if active.fault.action in ACK_ACTIONS or active in peer.trouble.retried:
                 continue
