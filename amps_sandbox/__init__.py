@@ -19,6 +19,7 @@ from .declarations import Conflated, Permission, Topic, User, View
 from .fault_rules import ActiveFault, Faults
 from .faults import Fault
 from .logon import Accept, Reject, Retry, Verdict, choose
+from .options import parse_seconds
 from .peer import Client
 from .server import Server, Settings
 from .shown import SandboxListener, SowRecord, SubscriptionInfo, shown_record
@@ -73,6 +74,9 @@ class Sandbox:
     connection is closed, another user is refused. `expose_user` tells subscribers who published.
     With `strict_heartbeats` only beats count as signs of life.
 
+    A client is closed as a slow one if more than `client_buffer_bytes` wait for it, or one message
+    for more than `client_message_age` seconds; 0 lets it wait. What a query finds does not count.
+
     `log` is given one line per event, `on_frame` each frame. Callbacks run on the server's thread
     and must not block; what they raise ends one connection, never the server.
 
@@ -98,6 +102,7 @@ class Sandbox:
         message_types: Iterable[str] = MESSAGE_TYPES,
         max_message_bytes: int = MESSAGE_BYTES_MAX,
         client_buffer_bytes: int = CLIENT_BUFFER_BYTES,
+        client_message_age: float | str = 0,
         log: Callable[[str], None] | None = None,
         on_frame: Callable[[SeenFrame], None] | None = None,
     ):
@@ -120,6 +125,7 @@ class Sandbox:
             strict_heartbeats=strict_heartbeats,
             message_bytes_max=max_message_bytes,
             client_buffer_bytes=client_buffer_bytes,
+            client_message_age_s=_seconds("client_message_age", client_message_age),
             has_single_group=planned.has_single_group,
             log=log,
         )
@@ -334,6 +340,13 @@ class Sandbox:
 
 def _bytes(value: str) -> bytes:
     return value.encode("utf-8", "surrogateescape")
+
+
+def _seconds(name: str, value: float | str) -> float:
+    seconds = None if isinstance(value, bool) else parse_seconds(str(value))
+    if seconds is None:
+        raise ValueError(f"{name} {value!r}: want a time such as 2, 0.5 or '500ms'; 0 for no limit")
+    return seconds
 
 
 def _is_received(command: str) -> Callable[[SeenFrame], bool]:

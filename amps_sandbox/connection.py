@@ -10,6 +10,7 @@ from .loop import READ, WRITE, Loop
 
 if TYPE_CHECKING:
     from .fault_bytes import Line
+    from .message_age import MessageAge
 
 READ_BYTES = 256 * 1024
 LINGER_S = 1.0  # how long a closing connection may take to fetch its last bytes
@@ -51,7 +52,7 @@ class Connection:
     waiting, or at once by `abort`; the receiver is told of an end that came from outside only.
     When more than the limit is waiting that was asked for, the connection `is_choked`: nothing is
     read any more, and the receiver is told to `resume` when all is sent. A `line`, if there is
-    one, decides how many bytes go out and come in.
+    one, decides how many bytes go out and come in; an `age`, if there is one, is told what waits.
     """
 
     def __init__(self, loop: Loop, sock: socket.socket, outbox: Outbox, waiting_bytes_max: int):
@@ -63,6 +64,8 @@ class Connection:
         self._asked_for_bytes = 0  # as far as they may still be waiting
         self.is_choked = False
         self.line: Line | None = None
+        self.age: MessageAge | None = None
+        self.sent_bytes = 0
         self._events = self._wanted_events = READ
         self._is_closing = False
         self.is_frozen = False
@@ -90,6 +93,8 @@ class Connection:
             self._asked_for_bytes += len(frame)
             self.is_choked = len(waiting) > self._waiting_bytes_max
             return True
+        if self.age is not None:
+            self.age.waits(self.sent_bytes + len(waiting))
         if len(waiting) <= self._waiting_bytes_max:
             return True
         self.push()
@@ -114,7 +119,9 @@ class Connection:
         waiting, line = self._waiting, self.line
         try:
             while waiting and line is None:
-                del waiting[: self._sock.send(waiting)]
+                sent = self._sock.send(waiting)
+                del waiting[:sent]
+                self.sent_bytes += sent
             while waiting and line is not None:
                 allowed = line.may_send(len(waiting))
                 if not allowed:
@@ -122,6 +129,7 @@ class Connection:
                     return False
                 sent = self._sock.send(waiting[:allowed])
                 del waiting[:sent]
+                self.sent_bytes += sent
                 line.sent(sent)
         except BlockingIOError:
             self._watch(WRITE if self.is_choked else READ | WRITE)

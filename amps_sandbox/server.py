@@ -16,6 +16,7 @@ from .fault_rules import Faults
 from .listener import Listener
 from .logon import Authenticate, Verdict, is_verdict
 from .loop import Loop, Result
+from .message_age import MessageAge
 from .peer import Peer
 from .sow import Record
 from .topics import Publication, Topics
@@ -35,6 +36,7 @@ class Settings(NamedTuple):
     strict_heartbeats: bool
     message_bytes_max: int
     client_buffer_bytes: int
+    client_message_age_s: float
     has_single_group: bool
     log: Callable[[str], None] | None
 
@@ -136,12 +138,23 @@ class Server:
             connection = Connection(self.loop, sock, self._outbox, limit)
             peer = Peer(self, connection, self._connections, address, at)
             self.peers[peer.number] = peer
+            self._limit_age(connection, peer)
             peer.note(f"connected from {address}")
             connection.open(peer)
             if self.faults.triggers:
                 self.faults.connected(peer)
 
         self.listeners[at].open(accepted)
+
+    def _limit_age(self, connection: Connection, peer: Peer) -> None:
+        most_s = self.settings.client_message_age_s
+        if most_s:
+            connection.age = MessageAge(
+                self.clock,
+                most_s,
+                lambda: connection.sent_bytes,
+                lambda: peer.close("slow client", f"a message waited {most_s:g} s", at_once=True),
+            )
 
     def _close_all(self) -> None:
         self._end_of_round()

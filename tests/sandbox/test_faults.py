@@ -304,6 +304,47 @@ def test_case_61_a_slow_reader_is_closed_and_costs_nobody_else(connect):
     assert any("'slow': closed: slow client" in line for line in lines)
 
 
+def test_case_61_a_client_for_whom_a_message_waits_too_long_is_closed(connect):
+    lines = []
+    with Sandbox(client_message_age="10s", clock="manual", log=lines.append) as sandbox:
+        slow, other = connect(sandbox, "slow"), connect(sandbox, "other")
+        for driver in (slow, other):
+            driver.subscribe("t", "1")
+        sandbox.faults.add(Fault(on="deliver", action="stall", seconds=7, client="slow"))
+        sandbox.publish("t", b"1")
+        sandbox.clock.advance(7)
+        sandbox.faults.add(Fault(on="deliver", action="stall", seconds=60, client="slow"))
+        sandbox.publish("t", b"2")
+        sandbox.clock.advance(5)
+        sandbox.publish("t", b"3")
+        sandbox.clock.advance(4.9)
+        assert [slow.read().body, len(sandbox.clients())] == [b"1", 2]
+        sandbox.clock.advance(1)
+        assert slow.is_ended()
+        assert [other.read().body for _ in range(3)] == [b"1", b"2", b"3"]
+        assert [client.name for client in sandbox.clients()] == ["other"]
+    assert any("'slow': closed: slow client: a message waited 10 s" in line for line in lines)
+
+
+@pytest.mark.parametrize("age", [-1, float("nan"), float("inf"), "soon", True, None])
+def test_an_age_that_is_none_is_refused(age):
+    with pytest.raises(ValueError, match="client_message_age"):
+        Sandbox(client_message_age=age)
+
+
+def test_a_result_that_is_asked_for_may_wait(connect):
+    with Sandbox(topics=["orders:/id"], client_message_age=1, clock="manual") as sandbox:
+        sandbox.publish("orders", '{"id":1}')
+        driver = connect(sandbox, "a")
+        sandbox.faults.add(Fault(on="sow", action="stall", seconds=50))
+        driver.send({"c": "sow", "t": "orders", "cid": "1"})
+        sandbox.wait_for(lambda frame: frame.command == "group_end")
+        sandbox.clock.advance(49)
+        assert is_quiet(driver)
+        sandbox.clock.advance(1)
+        assert [driver.read()["c"] for _ in range(3)] == ["group_begin", "sow", "group_end"]
+
+
 def test_faults_wait_for_the_start():
     sandbox = Sandbox(clock="manual")
     fault = sandbox.faults.add(Fault(on="time", after=2, action="drop", count=0))
