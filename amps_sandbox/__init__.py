@@ -309,7 +309,7 @@ class Sandbox:
 
     def wait_until(self, condition: Callable[[], Any], timeout: float = 5.0) -> None:
         """Waits until `condition()` is true; asks again when frames or connections
-        came or went, or records changed.
+        came or went, records changed, or a fault struck.
 
         Raises TimeoutError that says who is connected and what was seen.
         """

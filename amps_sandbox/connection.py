@@ -168,7 +168,8 @@ class Connection:
         return len(self._waiting)
 
     def discard(self) -> None:
-        """Forgets what waits to be sent."""
+        """Forgets what waits to be sent, as if it were sent."""
+        self.sent_bytes += len(self._waiting)
         self._waiting.clear()
 
     def reset_when_closed(self) -> None:
@@ -180,7 +181,7 @@ class Connection:
         """Keeps the socket, but reads and writes nothing more, not even a goodbye."""
         if self._sock.fileno() >= 0:
             self.is_frozen = self.is_choked = True
-            self._waiting.clear()
+            self.discard()
             self._loop.forget(self._sock)
 
     def read_little(self) -> None:

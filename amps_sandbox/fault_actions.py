@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from .acks import Acks, Refused
 from .fault_garbage import garbage, spoiled
@@ -10,7 +10,6 @@ from .logon import Reject, Retry, Verdict
 
 if TYPE_CHECKING:
     from .fault_rules import ActiveFault
-    from .peer import Peer
     from .server import Server
     from .wire import Header
 
@@ -25,7 +24,7 @@ class Event:
     def __init__(
         self,
         server: Server,
-        peer: Peer,
+        peer: Any,  # a Peer; None only for what strikes the engine at some time
         header: Header | None = None,
         *,
         acks: Acks | None = None,

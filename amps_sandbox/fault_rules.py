@@ -130,13 +130,15 @@ class ActiveFault:
 class Faults:
     """The faults of one sandbox: `add`, `remove` and `clear` them from any thread.
 
-    The rest belongs to the loop's thread. `triggers` is empty as long as all goes well.
+    The rest belongs to the loop's thread. `triggers` is empty as long as all goes well, `hits`
+    counts those of all faults.
     """
 
     def __init__(self, server: Server):
         self._server = server
         self._active: list[ActiveFault] = []
         self.triggers: dict[str, list[ActiveFault]] = {}
+        self.hits = 0
 
     def add(self, fault: Fault) -> ActiveFault:
         """Makes a fault happen from now on. Raises ValueError if it cannot be."""
@@ -153,7 +155,11 @@ class Faults:
 
     def clear(self) -> None:
         """Removes all."""
-        self._server.run(lambda: [self._remove(active) for active in list(self._active)])
+        self._server.run(self._clear)
+
+    def _clear(self) -> None:
+        for active in list(self._active):
+            self._remove(active)
 
     def _add(self, active: ActiveFault) -> None:
         self._active.append(active)
@@ -172,6 +178,7 @@ class Faults:
             active.let_go()
 
     def _strike(self, active: ActiveFault, event: Event) -> bool:
+        self.hits += 1
         if event.peer is not None:
             event.peer.note(f"fault: {active.fault.action} on {active.trigger}")
         else:
@@ -205,6 +212,7 @@ class Faults:
             if ACTIONS[fault.action].is_of_engine:
                 self._strike(active, Event(self._server, None))
             elif fault.action == "refuse_connect":
+                self.hits += 1
                 self._server.log("fault: refuse_connect on time")
                 self._server.deafen(fault.listener, fault.seconds)
             else:

@@ -13,6 +13,7 @@ from .options import parse_seconds, split_list, unbracketed
 from .trace import LONG_NAMES
 
 COUNT_MAX = 2**63  # of hits, bytes and entries
+TIME_S_MIN = 0.001  # between two strikes of time
 GROUP_MAX = 10_000  # acks that wait to be sent in another order
 
 QUERY_COMMANDS = {"sow", "sow_and_subscribe", "sow_and_delta_subscribe"}
@@ -155,9 +156,9 @@ def _check_match(fault: Fault, trigger: str, action: Action) -> None:
 
 def _check_counting(fault: Fault, trigger: str) -> None:
     if trigger == "time":
-        _number("after", fault.after, 0, ADVANCE_S_MAX)
         if not fault.after:
             raise ValueError("time needs after: the seconds to wait")
+        _number("after", fault.after, TIME_S_MIN, ADVANCE_S_MAX)
     else:
         _whole("after", fault.after, 0)
     _whole("count", fault.count, 0)

@@ -60,7 +60,7 @@ class Server:
         self._topics = self._make_topics()
         self._outbox = Outbox()
         self._connections = 0
-        self._last_change = (0, 0, 0, 0)
+        self._last_change = (0, 0, 0, 0, 0)
 
     def start(self) -> None:
         """Takes all addresses and begins to serve; on failure none is kept."""
@@ -242,7 +242,8 @@ class Server:
     def _end_of_round(self) -> None:
         self._outbox.flush()
         records = sum(topics.changes for topics in self._topics.values())
-        change = (self.trace.total, self._connections, len(self.peers), records)
+        counts = (self.trace.total, self._connections, len(self.peers))
+        change = (*counts, records, self.faults.hits)
         if change != self._last_change:
             self._last_change = change
             for event in self.watchers:

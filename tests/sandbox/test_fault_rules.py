@@ -224,6 +224,7 @@ def test_time_strikes_again_and_again(connect):
         ({"on": "bytes_in", "topic": "a"}, "bytes_in has no topic to match"),
         ({"on": "time"}, "time needs after"),
         ({"on": "time", "after": float("inf")}, "after inf"),
+        ({"on": "time", "after": 1e-9}, "after 1e-09: want a number from 0.001"),
         ({"on": "time", "after": 1, "sequences": (1, 2)}, "time has no sequences"),
         ({"on": "time", "after": 1, "action": "kill_engine", "client": "a"}, "no single client"),
         ({"on": "time", "after": 1, "action": "kill_engine", "listener": 0}, "no single listener"),

@@ -345,6 +345,18 @@ def test_a_result_that_is_asked_for_may_wait(connect):
         assert [driver.read()["c"] for _ in range(3)] == ["group_begin", "sow", "group_end"]
 
 
+def test_no_message_is_too_old_for_a_half_open_connection(connect):
+    with Sandbox(client_message_age=1, clock="manual") as sandbox:
+        driver = connect(sandbox, "a")
+        driver.subscribe("t", "1")
+        sandbox.faults.add(Fault(on="deliver", action="half_open", after_bytes=2))
+        for _ in range(3):
+            sandbox.publish("t", b"x")
+        assert len(driver.file.read(2)) == 2
+        sandbox.clock.advance(10)
+        assert is_quiet(driver) and len(sandbox.clients()) == 1
+
+
 def test_faults_wait_for_the_start():
     sandbox = Sandbox(clock="manual")
     fault = sandbox.faults.add(Fault(on="time", after=2, action="drop", count=0))
