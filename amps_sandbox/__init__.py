@@ -7,6 +7,7 @@ tcp://127.0.0.1:PORT/amps/json
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable
@@ -22,7 +23,14 @@ from .logon import Accept, Reject, Retry, Verdict, choose
 from .options import parse_seconds
 from .peer import Client
 from .server import Server, Settings
-from .shown import SandboxListener, SowRecord, SubscriptionInfo, shown_record
+from .shown import (
+    JournalEntry,
+    SandboxListener,
+    SowRecord,
+    SubscriptionInfo,
+    shown_entry,
+    shown_record,
+)
 from .topics import Publication
 from .trace import LONG_NAMES, SeenFrame, Trace, summary, text
 from .wire import MESSAGE_BYTES_MAX
@@ -35,6 +43,7 @@ __all__ = [
     "Conflated",
     "Fault",
     "Faults",
+    "JournalEntry",
     "Permission",
     "Reject",
     "Retry",
@@ -67,6 +76,11 @@ class Sandbox:
     the same, and more is added to it by the other arguments; what is wrong there is a `BadConfig`.
     With `clock="manual"` time moves by `sandbox.clock.advance(seconds)` only.
 
+    `txlog` are the topics, or regular expressions, whose messages a transaction log keeps; with
+    one, publishers are told once in `ack_conflation` ("1s") what is persisted, and `duplicate_acks`
+    ("failure" or "success") is what they hear of a sequence that was there before. `db` is a file
+    in which records, log and sequences outlive the sandbox, also when its process is killed.
+
     `users` are names with passwords, or `User`s that also say who may read what; `auth` is "none",
     "password" or "challenge", and without it users mean "password". `authenticate(client, user,
     pw)` decides instead, by giving back `Accept(user)`, `Reject(reason)` or `Retry(user, pw)`.
@@ -92,6 +106,10 @@ class Sandbox:
         views: Iterable[View] = (),
         conflated: Iterable[Conflated] = (),
         users: Users = (),
+        txlog: Iterable[str] = (),
+        ack_conflation: str | float | None = None,
+        duplicate_acks: str | None = None,
+        db: str | os.PathLike[str] = "",
         clock: str = "system",
         default_listen: str = ANY_PORT,
         auth: str | None = None,
@@ -113,6 +131,10 @@ class Sandbox:
             views=views,
             conflated=conflated,
             users=users,
+            txlog=txlog,
+            ack_conflation=ack_conflation,
+            duplicate_acks=duplicate_acks,
+            db=db,
         )
         passwords = [(user.name, user.password) for user in planned.users]
         decide, needs_authentication = choose(auth, passwords, authenticate)
@@ -121,6 +143,8 @@ class Sandbox:
             authenticate=decide,
             needs_authentication=needs_authentication,
             unique_names=unique_names,
+            ack_conflation_s=planned.ack_conflation_s,
+            duplicates_fail=planned.duplicates_fail,
             expose_user=expose_user,
             strict_heartbeats=strict_heartbeats,
             message_bytes_max=max_message_bytes,
@@ -146,6 +170,19 @@ class Sandbox:
         """Ends all connections and gives the addresses back; `start` takes the same ones again."""
         if self._server.loop.is_running:
             self._server.stop()
+
+    def kill(self) -> None:
+        """Ends as a crash would, until `restart`: connections are reset, nothing more is sent."""
+        self._server.run(self._server.kill)
+
+    def restart(self, keep_data: bool = True) -> None:
+        """Crashes and comes back on the same ports, with records, log and sequences or without.
+
+        Raises OSError when an address, or the file of `db`, cannot be had again.
+        """
+        if not self._server.loop.is_running:
+            raise RuntimeError("the sandbox is not running: start it")
+        self._server.run(lambda: self._server.restart(keep_data))
 
     def __enter__(self) -> Sandbox:
         return self.start()
@@ -200,6 +237,12 @@ class Sandbox:
         records = self._server.run(lambda: self._server.records(_bytes(topic), message_type))
         return [shown_record(record) for record in records]
 
+    def journal(self, topic: str | None = None) -> list[JournalEntry]:
+        """The transaction log, or one topic's part of it. Raises ValueError if there is none."""
+        wanted = None if topic is None else _bytes(topic)
+        entries = self._server.run(lambda: self._server.journal(wanted))
+        return [shown_entry(entry, self._server.sequences.names) for entry in entries]
+
     @property
     def clock(self) -> Clock:
         return self._server.clock
@@ -216,15 +259,6 @@ class Sandbox:
     def faults(self) -> Faults:
         """What it does wrong: `add`, `remove` and `clear` `Fault`s there, from any thread."""
         return self._server.faults
-
-    def restart(self, keep_data: bool = True) -> None:
-        """Kills the server and brings it back on the same ports, with its records or without.
-
-        Raises OSError if an address was taken meanwhile.
-        """
-        if not self._server.loop.is_running:
-            raise RuntimeError("the sandbox is not running: start it")
-        self._server.run(lambda: self._server.restart(keep_data))
 
     def withhold(self, *ack_types: str, client: str | None = None) -> None:
         """Keeps acks of these types back, for one client name or for all, until `release`."""

@@ -38,6 +38,8 @@ def _serve(arguments: argparse.Namespace) -> int:
             config=arguments.config,
             topics=arguments.json_sow,
             users=arguments.user,
+            txlog=arguments.txlog,
+            db=arguments.db,
             default_listen=DEFAULT_ADDRESS,
             log=_say,
             on_frame=_show if arguments.trace else None,
@@ -96,6 +98,16 @@ def _parser() -> argparse.ArgumentParser:
         type=_fault,
         default=[],
         help="what goes wrong, such as on=publish,action=drop,after_bytes=7; may be repeated",
+    )
+    parser.add_argument(
+        "--txlog",
+        metavar="REGEX",
+        action="append",
+        default=[],
+        help="topics that are kept in a transaction log, may be repeated",
+    )
+    parser.add_argument(
+        "--db", metavar="FILE", default="", help="where records and log are kept between runs"
     )
     parser.add_argument("--trace", action="store_true", help="show each frame on stderr")
     return parser

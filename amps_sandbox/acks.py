@@ -38,6 +38,9 @@ class Acks:
             {word.strip().decode("latin-1") for word in wanted.split(b",")} if wanted else ()
         )
 
+    def wants(self, kind: str) -> bool:
+        return kind in self._wanted
+
     def send(self, kind: str, status: bytes = b"success", **fields: Value) -> None:
         """Sends the ack of this type, if it was asked for."""
         if kind not in self._wanted:
@@ -60,7 +63,10 @@ class Acks:
             ack["reason"] = reason
         if version is not None:
             ack["version"] = version
-        self._peer.send_ack(kind, encode(ack), self._header)
+        if kind == "persisted":
+            self._peer.send_persisted(encode(ack), self._header)
+        else:
+            self._peer.send_ack(kind, encode(ack), self._header)
 
     def fail(self, reason: str, detail: str = "", status: bytes = b"failure") -> None:
         """Says that the command failed and why, and notes it in the log, there with the detail.
@@ -69,7 +75,9 @@ class Acks:
         hears it by the first type they did ask for.
         """
         verb = self._header.get("c", b"")
-        kinds = ["processed", "persisted"] if verb in PUBLISHES else ["processed"]
+        kinds = ["processed"]
+        if verb in PUBLISHES or (verb == b"sow_delete" and "s" in self._header):
+            kinds.append("persisted")
         if self._wanted and self._wanted.isdisjoint(kinds):
             kinds = [kind for kind in ACK_TYPES[1:] if kind in self._wanted][:1]
         for kind in kinds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Callable, Protocol
 
 from .loop import READ, WRITE, Loop
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from .message_age import MessageAge
 
 READ_BYTES = 256 * 1024
+ROOM_BYTES = 128 * 1024  # when no more than this waits, there is room for more of a replay
 LINGER_S = 1.0  # how long a closing connection may take to fetch its last bytes
 SMALL_BUFFER_BYTES = 4096  # what the system may keep for one that reads slowly
 
-_LINGER_NOT = struct.pack("ii", 1, 0)  # on, for 0 s: the other side sees a reset
+_NO_LINGER = struct.pack("ii", 1, 0)  # on, for 0 s: the other side sees a reset
 
 
 class Receiver(Protocol):
@@ -32,7 +33,8 @@ class Receiver(Protocol):
 class Outbox:
     """The connections of one loop that have bytes to send, or are on their way out."""
 
-    def __init__(self) -> None:
+    def __init__(self, settle: Callable[[], bool]) -> None:
+        self.settle = settle  # stores what was done before anybody is told; False: it cannot
         self.dirty: list[Connection] = []
         self.closing: set[Connection] = set()
 
@@ -66,6 +68,7 @@ class Connection:
         self.line: Line | None = None
         self.age: MessageAge | None = None
         self.sent_bytes = 0
+        self._for_room: dict[Callable[[], None], None] = {}  # who waits until there is room
         self._events = self._wanted_events = READ
         self._is_closing = False
         self.is_frozen = False
@@ -102,9 +105,24 @@ class Connection:
         allowed = self._waiting_bytes_max + self._asked_for_bytes
         return len(waiting) <= max(allowed, len(frame))
 
+    @property
+    def waiting_bytes(self) -> int:
+        return len(self._waiting)
+
+    def when_room(self, action: Callable[[], None]) -> None:
+        """Calls it once as soon as little is waiting to be sent."""
+        self._for_room[action] = None
+
     def flush(self) -> None:
         """Sends what the socket takes now; the rest when it can be written again."""
-        if not self.push() or self.is_frozen:
+        is_all = self.push()
+        if self.is_frozen:
+            return
+        if self._for_room and len(self._waiting) <= ROOM_BYTES:
+            actions, self._for_room = self._for_room, {}
+            for action in actions:
+                action()
+        if not is_all:
             return
         if self._is_closing:
             self._shut()
@@ -117,6 +135,8 @@ class Connection:
     def push(self) -> bool:
         """Sends what the socket takes; whether that was all."""
         waiting, line = self._waiting, self.line
+        if waiting and not self._outbox.settle():
+            return False
         try:
             while waiting and line is None:
                 sent = self._sock.send(waiting)
@@ -154,6 +174,12 @@ class Connection:
         self._loop.after(LINGER_S, self.abort)
         self.flush()
 
+    def reset(self) -> None:
+        """Ends it as a crash would: nothing more is sent, and the other side sees a reset."""
+        if self._sock.fileno() >= 0:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.abort()
+
     def abort(self) -> None:
         self._outbox.closing.discard(self)
         if self._sock.fileno() >= 0:
@@ -163,19 +189,10 @@ class Connection:
 
     # For faults
 
-    @property
-    def waiting_bytes(self) -> int:
-        return len(self._waiting)
-
     def discard(self) -> None:
         """Forgets what waits to be sent, as if it were sent."""
         self.sent_bytes += len(self._waiting)
         self._waiting.clear()
-
-    def reset_when_closed(self) -> None:
-        """Whoever closes it now, resets it."""
-        if self._sock.fileno() >= 0:
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
 
     def freeze(self) -> None:
         """Keeps the socket, but reads and writes nothing more, not even a goodbye."""

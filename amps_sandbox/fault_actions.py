@@ -75,8 +75,7 @@ def drop(active: ActiveFault, event: Event) -> bool:
 
 def reset(active: ActiveFault, event: Event) -> bool:
     def finish() -> None:
-        event.peer.connection.reset_when_closed()
-        event.peer.close("fault", "reset", at_once=True)
+        event.peer.close("fault", "reset", is_reset=True)
 
     return _cut(active, event, finish)
 

@@ -250,10 +250,12 @@ class Faults:
     def send_ack(self, peer: Peer, kind: str, frame: bytes, header: Header | None) -> None:
         """Sends an ack, unless a fault has something else in mind.
 
-        One of no single command is for publishes: it says how far they are persisted.
+        One of no single command says how far a client's publishes are persisted, or what a
+        subscription replays.
         """
         if header is None:
-            header = {**parse_header(frame, LENGTH.size)[0], "c": b"publish"}
+            header = parse_header(frame, LENGTH.size)[0]
+            header["c"] = b"subscribe" if "sub_id" in header else b"publish"
         verb = header.get("c", b"").decode("latin-1")
         ours = [
             *self.triggers.get(f"ack:{kind}", ()),

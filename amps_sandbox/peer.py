@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from . import commands
 from .acks import Acks, Refused
@@ -12,7 +12,11 @@ from .connection import Connection
 from .fault_actions import Trouble
 from .fault_bytes import Line
 from .heartbeat import Heartbeat
+from .log import Identity
 from .logon import Accept, Retry, name_hash
+from .options import parse_options, parse_seconds
+from .persisting import Persisting
+from .replays import Replays
 from .subscriptions import Subscription
 from .topics import Topics
 from .trace import text
@@ -55,9 +59,12 @@ class Peer:
         self.message_type = ""
         self.version = b""
         self.correlation_id = b""
+        self.ack_conflation_s = 0.0
         self.topics: Topics | None = None  # those of its message type, once it is logged on
         self.subscriptions: dict[bytes, Subscription] = {}
         self.timers: dict[bytes, float] = {}
+        self.replays: Replays | None = None
+        self.persisting: Persisting | None = None  # with a transaction log, once it is logged on
         self.heartbeat = Heartbeat(server.clock, self._beat, self._fell_silent)
         self.is_open = True
         self.connection = connection
@@ -131,19 +138,38 @@ class Peer:
             self.connection.line = Line(self.connection, self.server.clock)
         return self.connection.line
 
-    def close(self, reason: str, detail: str = "", at_once: bool = False) -> None:
+    @property
+    def waiting_bytes(self) -> int:
+        return self.connection.waiting_bytes
+
+    def when_room(self, action: Callable[[], None]) -> None:
+        self.connection.when_room(action)
+
+    def send_persisted(self, frame: bytes, header: Header) -> None:
+        if self.persisting is None:
+            self.send_ack("persisted", frame, header)
+        else:
+            self.persisting.then(frame, header)
+
+    def close(
+        self, reason: str, detail: str = "", at_once: bool = False, is_reset: bool = False
+    ) -> None:
         """Ends the conversation; frames that wait to be sent still go out, unless `at_once`."""
         if not self.is_open:
             return
         self.is_open = False
         self.heartbeat.stop()
+        if self.persisting is not None:
+            self.persisting.stop()
         if self.topics is not None:
             self.topics.remove(self.subscriptions.values())
         self.subscriptions = {}
         self._frames = iter(())
         self._reader.forget()  # the trace may keep the peer for long
         self.server.left(self)
-        if at_once:
+        if is_reset:
+            self.connection.reset()
+        elif at_once:
             self.connection.abort()
         else:
             self.connection.close()
@@ -218,6 +244,22 @@ class Peer:
         shown = _PASSWORD.sub(rb'\1"***"', sample)[:SAMPLE_BYTES]
         self.close("unknown command", f"{category} at offset {offset}: {ascii(shown)[2:-1]}")
 
+    # Publishing
+
+    @property
+    def user_bytes(self) -> bytes | None:
+        return _bytes(self.user) if self.user else None
+
+    def identify(self, header: Header) -> Identity | None:
+        """What a message will be known by in the log, if there is one. Raises Refused."""
+        return None if self.persisting is None else self.persisting.identify(header)
+
+    def persist(self, acks: Acks, header: Header, identity: Identity | None) -> None:
+        if identity is None or self.persisting is None:
+            acks.send("persisted")
+        else:
+            self.persisting.done(acks, header, identity)
+
     # Logon
 
     def _log_on(self, frame: Frame, acks: Acks) -> None:
@@ -233,9 +275,17 @@ class Peer:
         if message_type not in self.server.settings.message_types:
             self._reject(acks, "invalid message type", "unknown command")
             return
-        if self.server.settings.unique_names and not self.name:
+        if self.server.has_unique_names and not self.name:
             self._reject(acks, "no client name", "auth")
             return
+        said = parse_options(text(header.get("opts", b""))).get("ack_conflation")
+        self.ack_conflation_s = self.server.settings.ack_conflation_s
+        if said is not None:
+            interval_s = parse_seconds(said)
+            if interval_s is None:
+                self._reject(acks, "invalid options", "unknown command")
+                return
+            self.ack_conflation_s = interval_s
         verdict = self.trouble.verdict(user) or self.server.authenticate(self, user, pw)
         if not self.is_open:  # the callback may have closed it
             return
@@ -257,7 +307,19 @@ class Peer:
         self.user = user
         self.message_type = message_type
         self.topics = self.server.topics_of(message_type)
-        fields = {"s": 0, "bm": b"%d|0|" % name_hash(self.name), "client_name": self.name}
+        mark = 0
+        if self.server.txlog is not None:
+            self.persisting = Persisting(
+                self,
+                self.server.txlog,
+                self.server.sequences,
+                self.server.clock,
+                self.ack_conflation_s,
+            )
+            self.replays = Replays(self, self.server.txlog, self.ack_conflation_s)
+            mark = self.server.sequences.mark(self.persisting.publisher)
+        bookmark = b"%d|%d|" % (name_hash(self.name), mark)
+        fields = {"s": mark, "bm": bookmark, "client_name": self.name}
         if not self.server.settings.needs_authentication:
             fields["reason"] = b"authentication disabled"
         acks.send("processed", version=SERVER_VERSION, **fields)

@@ -14,15 +14,19 @@ from .config import Plan
 from .connection import Connection, Outbox
 from .fault_rules import Faults
 from .listener import Listener
+from .log import Entry, Log
 from .logon import Authenticate, Verdict, is_verdict
 from .loop import Loop, Result
 from .message_age import MessageAge
 from .peer import Peer
+from .sequences import Sequences
 from .sow import Record
 from .topics import Publication, Topics
 from .trace import Trace, text
 from .withholding import Withholding
-from .world import make_topics
+from .world import make_storage, make_topics
+
+SERVER_NAME = b"sandbox"  # the client name of what the server itself publishes
 
 
 class Settings(NamedTuple):
@@ -32,6 +36,8 @@ class Settings(NamedTuple):
     authenticate: Authenticate
     needs_authentication: bool
     unique_names: bool
+    ack_conflation_s: float
+    duplicates_fail: bool
     expose_user: bool
     strict_heartbeats: bool
     message_bytes_max: int
@@ -57,16 +63,22 @@ class Server:
         self.peers: dict[int, Peer] = {}
         self.watchers: set[threading.Event] = set()
         self._plan = plan
-        self._topics = self._make_topics()
-        self._outbox = Outbox()
+        self._make_engine()
+        self._storage = make_storage(plan)
+        self._is_broken = False  # nothing can be stored any more, so nobody is told anything
+        self._outbox = Outbox(self._settle)
         self._connections = 0
         self._last_change = (0, 0, 0, 0, 0)
 
     def start(self) -> None:
         """Takes all addresses and begins to serve; on failure none is kept."""
+        self._is_broken = False
         try:
             for listener in self.listeners:
                 listener.bind()
+            if self._storage is not None:
+                self._make_engine()
+                self._storage.open(self._topics, self.txlog, self.sequences)
             self.loop.start()
         except BaseException:
             for listener in self.listeners:
@@ -74,9 +86,20 @@ class Server:
             raise
         self.loop.run(self._open_all)
 
+    def _make_engine(self) -> None:
+        plan = self._plan
+        self.sequences = Sequences(plan.name.encode("utf-8", "surrogateescape"), self.clock)
+        self.txlog: Log | None = None
+        if plan.txlog:
+            self.txlog = Log([topic.encode("utf-8", "surrogateescape") for topic in plan.txlog])
+        types = self.settings.message_types
+        self._topics = make_topics(plan, types, self.clock, self.log, self.txlog)
+
     def stop(self) -> None:
         self.loop.run(self._close_all)
         self.loop.stop()
+        if self._storage is not None:
+            self._storage.close()
 
     def start_listener(self, at: int) -> None:
         if not self.listeners[at].is_open:
@@ -87,25 +110,6 @@ class Server:
         """Nobody answers on this address any more: its connections end too."""
         self.listeners[at].close()
         self.disconnect("shutdown", lambda peer: peer.listener == at)
-
-    def kill(self) -> None:
-        """As if the process had died: nobody listens, all connections end at once."""
-        for listener in self.listeners:
-            listener.close()
-        for peer in list(self.peers.values()):
-            peer.close("fault", "the engine was killed", at_once=True)
-        self._outbox.abort()
-
-    def revive(self) -> None:
-        """Listens wherever nobody does. Raises OSError if an address is taken."""
-        for at in range(len(self.listeners)):
-            self.start_listener(at)
-
-    def restart(self, keep_data: bool) -> None:
-        self.kill()
-        if not keep_data:
-            self._topics = self._make_topics()
-        self.revive()
 
     def deafen(self, at: int | None, seconds: float | None) -> None:
         """Nobody listens on one address, or any, for a while or for good; connections stay."""
@@ -120,9 +124,6 @@ class Server:
         self.clock.jump(seconds)
         for topics in self._topics.values():
             topics.wake()
-
-    def _make_topics(self) -> dict[str, Topics]:
-        return make_topics(self._plan, self.settings.message_types, self.clock, self.log)
 
     def _open_all(self) -> None:
         for topics in self._topics.values():
@@ -165,6 +166,45 @@ class Server:
         self._outbox.abort()
         self.clock.forget()
 
+    def kill(self) -> None:
+        """As if the process had died: nobody listens, all connections are reset."""
+        for listener in self.listeners:
+            listener.close()
+        for peer in list(self.peers.values()):
+            peer.close("fault", "the engine was killed", is_reset=True)
+        self._outbox.abort()
+
+    def revive(self) -> None:
+        """Listens wherever nobody does. Raises OSError if an address is taken."""
+        for at in range(len(self.listeners)):
+            self.start_listener(at)
+
+    def restart(self, keep_data: bool) -> None:
+        self.kill()
+        if self._storage is not None or not keep_data:
+            for topics in self._topics.values():
+                topics.retire()
+            self._make_engine()
+        if self._storage is not None:
+            self._storage.close()
+            if not keep_data:
+                self._storage.clear()
+            self._storage.open(self._topics, self.txlog, self.sequences)
+        self._is_broken = False
+        self.revive()
+
+    def _settle(self) -> bool:
+        """Stores what was done; whether that is safe now, so that it may be told."""
+        if self._storage is None or self._is_broken:
+            return not self._is_broken
+        try:
+            self._storage.commit()
+        except Exception as error:  # a full disk, for one; sqlite3 is there only if it is used
+            self._is_broken = True
+            self.log(f"storage failed, so all connections end: {error}")
+            self.loop.after(0, self.kill)
+        return not self._is_broken
+
     # For peers
 
     def left(self, peer: Peer) -> None:
@@ -180,9 +220,13 @@ class Server:
             raise TypeError(f"authenticate gave {verdict!r}: want Accept, Reject or Retry")
         return verdict
 
+    @property
+    def has_unique_names(self) -> bool:
+        return self.settings.unique_names or self.txlog is not None
+
     def gives_name(self, peer: Peer, user: str) -> bool:
         """Whether this user may have the peer's name; whoever of theirs had it, is closed."""
-        if self.settings.unique_names:
+        if self.has_unique_names:
             for other in list(self.peers.values()):
                 if other is peer or other.name != peer.name or not other.is_logged_on:
                     continue
@@ -211,9 +255,11 @@ class Server:
         """Raises ValueError that says why it cannot be published."""
         topics = self._known(message_type)
         store = topics.stores.get(topic)
+        if self.txlog is not None:
+            publisher = self.sequences.know(SERVER_NAME)
+            message = message._replace(identity=self.sequences.assign(publisher))
         if store is None:
-            extras = {} if message.x is None else {"x": message.x}
-            topics.deliver(topic, message.body, extras)
+            topics.deliver(topic, message)
             return
         try:
             topics.publish(store, message)
@@ -225,6 +271,12 @@ class Server:
         if store is None:
             raise ValueError(f"topic {text(topic)!r} keeps no {message_type} records")
         return list(store.chosen())
+
+    def journal(self, topic: bytes | None) -> list[Entry]:
+        if self.txlog is None:
+            raise ValueError("there is no transaction log: want Sandbox(txlog=...)")
+        entries = self.txlog.entries()
+        return [entry for entry in entries if topic in (None, entry.label.topic)]
 
     def _known(self, message_type: str) -> Topics:
         if message_type not in self._topics:
@@ -240,6 +292,7 @@ class Server:
     # For the loop
 
     def _end_of_round(self) -> None:
+        self._settle()
         self._outbox.flush()
         records = sum(topics.changes for topics in self._topics.values())
         counts = (self.trace.total, self._connections, len(self.peers))
