@@ -17,7 +17,10 @@ from .clock import Clock
 from .commands import RESERVED
 from .config import BadConfig, Source, Users, plan
 from .declarations import Conflated, Permission, Topic, User, View
+from .fault_rules import ActiveFault, Faults
+from .faults import Fault
 from .logon import Accept, Reject, Retry, Verdict, choose
+from .options import parse_seconds
 from .peer import Client
 from .replication import connect
 from .server import Server, Settings
@@ -35,9 +38,12 @@ from .wire import MESSAGE_BYTES_MAX
 
 __all__ = [
     "Accept",
+    "ActiveFault",
     "BadConfig",
     "Client",
     "Conflated",
+    "Fault",
+    "Faults",
     "JournalEntry",
     "Permission",
     "Reject",
@@ -87,6 +93,9 @@ class Sandbox:
     connection is closed, another user is refused. `expose_user` tells subscribers who published.
     With `strict_heartbeats` only beats count as signs of life.
 
+    A client is closed as a slow one if more than `client_buffer_bytes` wait for it, or one message
+    for more than `client_message_age` seconds; 0 lets it wait. What a query finds does not count.
+
     `log` is given one line per event, `on_frame` each frame. Callbacks run on the server's thread
     and must not block; what they raise ends one connection, never the server.
 
@@ -119,6 +128,7 @@ class Sandbox:
         message_types: Iterable[str] = MESSAGE_TYPES,
         max_message_bytes: int = MESSAGE_BYTES_MAX,
         client_buffer_bytes: int = CLIENT_BUFFER_BYTES,
+        client_message_age: float | str = 0,
         log: Callable[[str], None] | None = None,
         on_frame: Callable[[SeenFrame], None] | None = None,
     ):
@@ -147,6 +157,7 @@ class Sandbox:
             strict_heartbeats=strict_heartbeats,
             message_bytes_max=max_message_bytes,
             client_buffer_bytes=client_buffer_bytes,
+            client_message_age_s=_seconds("client_message_age", client_message_age),
             has_single_group=planned.has_single_group,
             log=log,
         )
@@ -256,6 +267,11 @@ class Sandbox:
             )
         )
 
+    @property
+    def faults(self) -> Faults:
+        """What it does wrong: `add`, `remove` and `clear` `Fault`s there, from any thread."""
+        return self._server.faults
+
     def withhold(self, *ack_types: str, client: str | None = None) -> None:
         """Keeps acks of these types back, for one client name or for all, until `release`."""
         name = None if client is None else _bytes(client)
@@ -339,7 +355,7 @@ class Sandbox:
 
     def wait_until(self, condition: Callable[[], Any], timeout: float = 5.0) -> None:
         """Waits until `condition()` is true; asks again when frames or connections
-        came or went, or records changed.
+        came or went, records changed, or a fault struck.
 
         Raises TimeoutError that says who is connected and what was seen.
         """
@@ -370,6 +386,13 @@ class Sandbox:
 
 def _bytes(value: str) -> bytes:
     return value.encode("utf-8", "surrogateescape")
+
+
+def _seconds(name: str, value: float | str) -> float:
+    seconds = None if isinstance(value, bool) else parse_seconds(str(value))
+    if seconds is None:
+        raise ValueError(f"{name} {value!r}: want a time such as 2, 0.5 or '500ms'; 0 for no limit")
+    return seconds
 
 
 def _is_received(command: str) -> Callable[[SeenFrame], bool]:

@@ -18,10 +18,11 @@ DETAIL_SHOWN_MAX = 300
 class Refused(Exception):
     """A command that is understood but cannot be done: the reason, and more for the log."""
 
-    def __init__(self, reason: str, detail: object = ""):
+    def __init__(self, reason: str, detail: object = "", status: bytes = b"failure"):
         super().__init__(reason)
         self.reason = reason
         self.detail = str(detail)
+        self.status = status
 
 
 class Acks:
@@ -63,11 +64,11 @@ class Acks:
         if version is not None:
             ack["version"] = version
         if kind == "persisted":
-            self._peer.send_persisted(encode(ack))
+            self._peer.send_persisted(encode(ack), self._header)
         else:
-            self._peer.send_ack(kind, encode(ack))
+            self._peer.send_ack(kind, encode(ack), self._header)
 
-    def fail(self, reason: str, detail: str = "") -> None:
+    def fail(self, reason: str, detail: str = "", status: bytes = b"failure") -> None:
         """Says that the command failed and why, and notes it in the log, there with the detail.
 
         The word is the processed ack, for a publish the persisted one too. Who asked for neither
@@ -80,7 +81,7 @@ class Acks:
         if self._wanted and self._wanted.isdisjoint(kinds):
             kinds = [kind for kind in ACK_TYPES[1:] if kind in self._wanted][:1]
         for kind in kinds:
-            self.send(kind, b"failure", reason=reason.encode())
+            self.send(kind, status, reason=reason.encode("utf-8", "surrogateescape"))
         more = f": {detail[:DETAIL_SHOWN_MAX]!a}" if detail else ""
         self._peer.note(f"{verb.decode('latin-1')} failed: {reason}{more}")
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 from . import commands
 from .acks import Acks, Refused
 from .connection import Connection
+from .fault_actions import Trouble
+from .fault_bytes import Line
 from .heartbeat import Heartbeat
 from .log import Identity
 from .logon import Accept, Retry, name_hash
@@ -65,7 +67,8 @@ class Peer:
         self.persisting: Persisting | None = None  # with a transaction log, once it is logged on
         self.heartbeat = Heartbeat(server.clock, self._beat, self._fell_silent)
         self.is_open = True
-        self._connection = connection
+        self.connection = connection
+        self.trouble = Trouble()
         self._reader = FrameReader(server.settings.message_bytes_max)
         self._frames: Iterator[Frame] = iter(())
 
@@ -93,33 +96,60 @@ class Peer:
     # Going out
 
     def send(self, frame: bytes) -> None:
-        if self.is_open:
-            self.server.trace.note_out(self, frame)
-            if not self._connection.send(frame):
-                self.close("slow client", at_once=True)
+        sent = self._passed(frame)
+        if sent is not None and not self.connection.send(sent):
+            self.close("slow client", at_once=True)
 
     def send_result(self, frame: bytes) -> None:
         """Sends what was asked for at once, however much it is: who asks a lot, is not slow."""
-        if self.is_open:
-            self.server.trace.note_out(self, frame)
-            self._connection.send(frame, is_asked_for=True)
+        sent = self._passed(frame)
+        if sent is not None:
+            self.connection.send(sent, is_asked_for=True)
 
-    def send_ack(self, kind: str, frame: bytes) -> None:
-        if not self.server.withholding.keeps_back(self, kind, frame):
+    def _passed(self, frame: bytes) -> bytes | None:
+        """What is sent instead of a frame: itself, as long as there are no faults."""
+        if not self.is_open:
+            return None
+        sent: bytes | None = frame
+        if self.server.faults.triggers:
+            sent = self.server.faults.outgoing(self, frame)
+        if sent is not None:
+            self.server.trace.note_out(self, sent)
+        return sent
+
+    def send_ack(self, kind: str, frame: bytes, header: Header | None = None) -> None:
+        """Sends an ack of the command with this header, or of no single one."""
+        if self.server.withholding.keeps_back(self, kind, frame):
+            return
+        if self.server.faults.triggers:
+            self.server.faults.send_ack(self, kind, frame, header)
+        else:
             self.send(frame)
+
+    def send_raw(self, data: bytes) -> None:
+        """Sends bytes that need not be a frame; the trace does not see them."""
+        if self.is_open:
+            self.server.faults.count_out(self, len(data))
+            self.connection.send(data)
+
+    def line(self) -> Line:
+        """What stands between it and its socket, from now on."""
+        if self.connection.line is None:
+            self.connection.line = Line(self.connection, self.server.clock)
+        return self.connection.line
 
     @property
     def waiting_bytes(self) -> int:
-        return self._connection.waiting_bytes
+        return self.connection.waiting_bytes
 
     def when_room(self, action: Callable[[], None]) -> None:
-        self._connection.when_room(action)
+        self.connection.when_room(action)
 
-    def send_persisted(self, frame: bytes) -> None:
+    def send_persisted(self, frame: bytes, header: Header) -> None:
         if self.persisting is None:
-            self.send_ack("persisted", frame)
+            self.send_ack("persisted", frame, header)
         else:
-            self.persisting.then(frame)
+            self.persisting.then(frame, header)
 
     def close(
         self, reason: str, detail: str = "", at_once: bool = False, is_reset: bool = False
@@ -138,15 +168,16 @@ class Peer:
         self._reader.forget()  # the trace may keep the peer for long
         self.server.left(self)
         if is_reset:
-            self._connection.reset()
+            self.connection.reset()
         elif at_once:
-            self._connection.abort()
+            self.connection.abort()
         else:
-            self._connection.close()
+            self.connection.close()
         self.note(f"closed: {reason}{': ' + detail if detail else ''}")
 
     def _beat(self) -> None:
-        self.send(_HEARTBEAT)
+        if not self.trouble.is_mute:
+            self.send(_HEARTBEAT)
 
     def _fell_silent(self) -> None:
         self.close("heartbeat")
@@ -156,7 +187,10 @@ class Peer:
     def received(self, chunk: bytes) -> None:
         if not self.server.settings.strict_heartbeats:
             self.heartbeat.heard()
-        self._frames = self._reader.feed(chunk)
+        if "bytes_in" in self.server.faults.triggers:
+            self._frames = self.server.faults.frames(self, self._reader, chunk)
+        else:
+            self._frames = self._reader.feed(chunk)
         self.resume()
 
     def resume(self) -> None:
@@ -166,7 +200,7 @@ class Peer:
             for frame in self._frames:
                 header = frame.header
                 self._obey(frame)
-                if self._connection.is_choked or not self.is_open:
+                if self.connection.is_choked or not self.is_open:
                     return
         except Malformed as fault:
             self._refuse(fault.header, fault.category, fault.offset, fault.sample)
@@ -193,11 +227,14 @@ class Peer:
             acks.fail("logon required")
             self.close("auth", "a command before logon")
         else:
-            acks.send("received")
+            faults = self.server.faults
             try:
+                if faults.triggers and faults.loses_command(self, header, acks):
+                    return
+                acks.send("received")
                 obey(self, frame, acks)
             except Refused as refusal:
-                acks.fail(refusal.reason, refusal.detail)
+                acks.fail(refusal.reason, refusal.detail, refusal.status)
 
     def _refuse(self, header: Header, category: str, offset: int, sample: bytes) -> None:
         if "cid" in header:
@@ -249,7 +286,7 @@ class Peer:
                 self._reject(acks, "invalid options", "unknown command")
                 return
             self.ack_conflation_s = interval_s
-        verdict = self.server.authenticate(self, user, pw)
+        verdict = self.trouble.verdict(user) or self.server.authenticate(self, user, pw)
         if not self.is_open:  # the callback may have closed it
             return
         if isinstance(verdict, Accept):

@@ -34,7 +34,7 @@ class Persisting:
         self._sequence = 0
         self._bookmark: bytes | None = None  # of the newest success nobody was told of
         self._timer: Timer | None = None
-        self._waiting: deque[tuple[int, bytes]] = deque()  # the end of the log, then a frame
+        self._waiting: deque[tuple[int, bytes, Header | None]] = deque()  # by the end of the log
 
     def identify(self, header: Header) -> Identity:
         """What a message is known by from now on, or that it is a duplicate. Raises Refused."""
@@ -71,21 +71,22 @@ class Persisting:
             self._bookmark = None
             self._send(encode({**ack, "a": b"persisted", "status": b"success"}))
 
-    def then(self, frame: bytes) -> None:
+    def then(self, frame: bytes, header: Header) -> None:
         """Sends an ack that is not conflated, after one for the successes before it."""
         self.flush()
-        self._send(frame)
+        self._send(frame, header)
 
-    def _send(self, frame: bytes) -> None:
+    def _send(self, frame: bytes, header: Header | None = None) -> None:
         if self._waiting or self._log.persisted < self._log.end:
-            self._waiting.append((self._log.end, frame))
+            self._waiting.append((self._log.end, frame, header))
         else:
-            self._peer.send_ack("persisted", frame)
+            self._peer.send_ack("persisted", frame, header)
 
     def proceed(self) -> None:
         """More of the log is persisted."""
         while self._waiting and self._waiting[0][0] <= self._log.persisted:
-            self._peer.send_ack("persisted", self._waiting.popleft()[1])
+            _, frame, header = self._waiting.popleft()
+            self._peer.send_ack("persisted", frame, header)
 
     def stop(self) -> None:
         if self._timer is not None:

@@ -12,17 +12,19 @@ from .acks import Refused
 from .clock import make_clock
 from .config import Plan
 from .connection import Connection, Outbox
-from .faults import Withholding
+from .fault_rules import Faults
 from .listener import Listener
 from .log import Entry, Log
 from .logon import Authenticate, Verdict, is_verdict
 from .loop import Loop, Result
+from .message_age import MessageAge
 from .peer import Peer
 from .replication import Link
 from .sequences import Sequences
 from .sow import Record
 from .topics import Publication, Topics
 from .trace import Trace, text
+from .withholding import Withholding
 from .world import make_storage, make_topics
 
 OPEN_S_MAX = 30.0  # how long a start waits for the other of a pair
@@ -43,6 +45,7 @@ class Settings(NamedTuple):
     strict_heartbeats: bool
     message_bytes_max: int
     client_buffer_bytes: int
+    client_message_age_s: float
     has_single_group: bool
     log: Callable[[str], None] | None
 
@@ -65,6 +68,7 @@ class Server:
         self.settings = settings
         self.trace = trace
         self.withholding = Withholding()
+        self.faults = Faults(self)
         self.peers: dict[int, Peer] = {}
         self.watchers: set[threading.Event] = set()
         self.link: Link | None = None  # to the other of a pair
@@ -77,7 +81,7 @@ class Server:
         self._is_broken = False  # nothing can be stored any more, so nobody is told anything
         self._outbox = Outbox(self._settle)
         self._connections = 0
-        self._last_change = (0, 0, 0, 0, 0)
+        self._last_change: tuple[int, ...] = ()
 
     def start(self) -> None:
         """Takes all addresses and begins to serve; on failure none is kept."""
@@ -151,9 +155,24 @@ class Server:
         self.listeners[at].close()
         self.disconnect("shutdown", lambda peer: peer.listener == at)
 
+    def deafen(self, at: int | None, seconds: float | None) -> None:
+        """Nobody listens on one address, or any, for a while or for good; connections stay."""
+        deaf = self.listeners if at is None else self.listeners[at : at + 1]
+        for listener in deaf:
+            listener.close()
+        if seconds is not None:
+            self.clock.after(seconds, self.revive)
+
+    def jump(self, seconds: float) -> None:
+        """The time of day changes by so much."""
+        self.clock.jump(seconds)
+        for topics in self._topics.values():
+            topics.wake()
+
     def _open_all(self) -> None:
         for at in range(len(self.listeners)):
             self._open(at)
+        self.faults.wake()
 
     def _open(self, at: int) -> None:
         def accepted(sock: socket.socket, address: str) -> None:
@@ -162,10 +181,23 @@ class Server:
             connection = Connection(self.loop, sock, self._outbox, limit)
             peer = Peer(self, connection, self._connections, address, at)
             self.peers[peer.number] = peer
+            self._limit_age(connection, peer)
             peer.note(f"connected from {address}")
             connection.open(peer)
+            if self.faults.triggers:
+                self.faults.connected(peer)
 
         self.listeners[at].open(accepted)
+
+    def _limit_age(self, connection: Connection, peer: Peer) -> None:
+        most_s = self.settings.client_message_age_s
+        if most_s:
+            connection.age = MessageAge(
+                self.clock,
+                most_s,
+                lambda: connection.sent_bytes,
+                lambda: peer.close("slow client", f"a message waited {most_s:g} s", at_once=True),
+            )
 
     def _close_all(self) -> None:
         self._end_of_round()
@@ -227,6 +259,7 @@ class Server:
 
     def left(self, peer: Peer) -> None:
         del self.peers[peer.number]
+        self.faults.left(peer)
 
     def topics_of(self, message_type: str) -> Topics:
         return self._topics[message_type]
@@ -322,7 +355,8 @@ class Server:
         self._outbox.flush()
         records = sum(topics.changes for topics in self._topics.values())
         logged = 0 if self.txlog is None else self.txlog.end
-        change = (self.trace.total, self._connections, len(self.peers), records, logged)
+        counts = (self.trace.total, self._connections, len(self.peers))
+        change = (*counts, records, logged, self.faults.hits)
         if change != self._last_change:
             self._last_change = change
             for event in self.watchers:
