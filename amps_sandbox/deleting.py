@@ -11,6 +11,7 @@ from .expressions import Filter
 from .options import parse_options
 from .patterns import is_regex
 from .requests import filter_of, keys_of, pattern_of
+from .sequences import DUPLICATE
 from .sow import Record, Store
 from .subscriptions import Gate
 from .trace import text
@@ -26,6 +27,13 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
     A bookmark would name messages of a queue, and there is none.
     """
     header = frame.header
+    identity = peer.identify(header)
+    if identity is DUPLICATE:
+        acks.send("processed")
+        acks.send("completed")
+        acks.send("stats", topic_matches=0, matches=0, records_deleted=0)
+        peer.persist(acks, header, DUPLICATE)
+        return
     topic = header.get("t")
     if not topic:
         raise Refused("no topic")
@@ -42,7 +50,11 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
     for store, records, _ in chosen:
         for record in records:
             if store.records.get(record.key or b"") is record:
-                peer.topics.delete(store, record)
+                if identity is None:
+                    peer.topics.delete(store, record)
+                else:
+                    key = record.key or b""
+                    peer.topics.delete_as(store, key, peer.user_bytes, identity)
                 deleted += 1
     acks.send("completed")
     acks.send(
@@ -51,7 +63,7 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
         matches=sum(len(records) for _, records, _ in chosen),
         records_deleted=deleted,
     )
-    acks.send("persisted")
+    peer.persist(acks, header, identity)
 
 
 def _stores(peer: Peer, topic: bytes, is_literal: bool) -> list[Store]:

@@ -7,7 +7,7 @@ from typing import Callable, NamedTuple, Union
 
 from .declarations import Permission, User
 from .expressions import BadExpression, Filter, parse_filter
-from .patterns import is_regex, topic_pattern
+from .patterns import name_or_pattern
 
 Readable = Union[bool, Filter]
 
@@ -47,13 +47,6 @@ def _rule(user: str, permission: Permission) -> _Rule:
         else:
             text = permission.read.encode("utf-8", "surrogateescape").decode("latin-1")
             read = parse_filter(text)
-        return _Rule(_fits(permission.topic.encode("utf-8", "surrogateescape")), read)
+        return _Rule(name_or_pattern(permission.topic.encode("utf-8", "surrogateescape")), read)
     except BadExpression as error:
         raise ValueError(f"user {user!r}: permission {permission.topic!r}: {error}") from error
-
-
-def _fits(name: bytes) -> Callable[[bytes], bool]:
-    if not is_regex(name):
-        return lambda topic: topic == name
-    found = topic_pattern(name)
-    return lambda topic: topic == name or found(topic)
