@@ -107,8 +107,8 @@ cdef class BookmarkStore:
         cdef uint64_t index = 0
         sub_id, bookmark = place_of(message)
         text = text_of(bookmark or b"")
-        check_bookmark_status(amps_bookmark_log(self.sub(sub_id or b""), (<Text>text).slice, &index),
-                              sub_id or b"")
+        status = amps_bookmark_log(self.sub(sub_id or b""), (<Text>text).slice, &index)
+        check_bookmark_status(status, sub_id or b"")
         return index
 
     def discard_message(self, message):

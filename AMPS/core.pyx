@@ -56,6 +56,7 @@ include "settings.pxi"    # what is only kept so far
 include "client.pxi"      # Client
 include "publish_stores.pxi"   # MemoryPublishStore, PublishStore, HybridPublishStore
 include "bookmark_stores.pxi"  # MemoryBookmarkStore, MMapBookmarkStore, RingBookmarkStore
+include "resubscribing.pxi"  # subscriptions that outlive their connection
 include "recovering.pxi"  # connecting again, and what is placed and sent then
 include "ha_client.pxi"   # HAClient
 include "stream.pxi"      # MessageStream, iterated without the GIL while it waits

@@ -200,7 +200,7 @@ cdef amps_client *new_core(Connection client, size_t send_buffer_size) except NU
     return core
 
 
-# ---- What a bookmark store tells -------------------------------------------------------------------
+# ---- What a bookmark store tells ---------------------------------------------------------------
 #
 # `context` is a weak reference on it, which whoever makes the core tell keeps alive.
 

@@ -56,6 +56,8 @@ cdef class Executing(Publishing):
         if facts.subscribes and <int>AMPS_FIELD_BOOKMARK in command.own:
             start = self.start_of(command, routing)
             put_text(&header, AMPS_FIELD_BOOKMARK, start)
+        elif command.own.get(<int>AMPS_FIELD_BOOKMARK) == MOST_RECENT:
+            put_text(&header, AMPS_FIELD_BOOKMARK, EPOCH)  # a query has no place to go on from
         command.last_sequence = int(command.own.get(<int>AMPS_FIELD_SEQUENCE, 0))
         if waits:
             if facts.subscribes:

@@ -152,9 +152,9 @@ cdef class Listeners:
                 f"a global handler is for 'ack' or 'heartbeat', not {command!r}")
 
     def set_duplicate_message_handler(self, message_handler):
-        """Sets `handler(message)`, called on the receive thread, for messages that the bookmark store
-        knows as discarded: their own handler or stream does not get them. Without a bookmark store
-        there are none. None: nobody is told."""
+        """Sets `handler(message)`, called on the receive thread, for messages that the bookmark
+        store knows as discarded: their own handler or stream does not get them. Without a bookmark
+        store there are none. None: nobody is told."""
         self.check_usable("set_duplicate_message_handler", True)
         self.duplicate = checked_callable(message_handler, "message_handler")
         amps_client_want(self.core, AMPS_FOR_DUPLICATE, message_handler is not None)

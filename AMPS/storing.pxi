@@ -350,52 +350,6 @@ cdef class Storing(Asking):
             self.custom.discard_up_to(int(said))
         return 0
 
-    # ---- Waiting for it -------------------------------------------------------------------------
-
-    cdef int await_persisted(self, patience limit) except -1:
-        """Until the server has persisted all that is stored now; across connections, where the
-        client comes back by itself."""
-        cdef uint64_t highest
-        cdef amps_status status = AMPS_AGAIN
-        cdef unsigned int slice_ms
-        closings = self.closings
-        amps_client_end_batch(self.core)
-        if self.custom is not None:
-            return self.poll_persisted(limit)
-        highest = amps_publish_store_last_assigned(self.store.core)
-        while True:
-            slice_ms = slice_before(limit.deadline)
-            with nogil:
-                status = amps_publish_store_wait_persisted(self.store.core, highest, slice_ms)
-            if status != AMPS_AGAIN:
-                break
-            self.check_flush(slice_ms, limit, closings)
-        if status != AMPS_OK:
-            raise store_error(status, "publish_flush", NULL)
-        return 0
-
-    cdef int poll_persisted(self, patience limit) except -1:
-        """A custom store can only be asked."""
-        import time
-        closings = self.closings
-        while self.custom.get_unpersisted_count() > 0:
-            slice_ms = slice_before(limit.deadline)
-            self.check_flush(slice_ms, limit, closings)
-            time.sleep(min(slice_ms, POLL_MS) / 1000)
-        return 0
-
-    cdef int check_flush(self, unsigned int slice_ms, patience limit, object closings) except -1:
-        check_signals()
-        if slice_ms == 0:
-            raise self.late("publish_flush", limit.timeout_ms)
-        if self.closings != closings:
-            raise _exceptions.DisconnectedException("publish_flush: closed by this program")
-        self.check_follows()
-        return 0
-
-
-cdef enum:
-    POLL_MS = 10  # how often a custom publish store is asked
 
 cdef amps_slice PERSISTED = literal("persisted")
 

@@ -106,8 +106,8 @@ amps_status amps_message_field(const amps_message *message, amps_field field, am
 /* Writes a header as it goes over the wire, to be sent many times; 0 when it may not fit. */
 size_t amps_header_prepare(const amps_header *header, char *out, size_t out_size);
 
-/* A whole frame: an upper bound of its size; written to `at`, which holds that, giving its size; and
- * looked at as a message, AMPS_BAD_FRAME when it is none. */
+/* A whole frame: an upper bound of its size; written to `at`, which holds that, giving its size;
+ * and looked at as a message, AMPS_BAD_FRAME when it is none. */
 size_t      amps_frame_size_max(const amps_header *header, amps_slice body);
 size_t      amps_frame_write(const amps_header *header, amps_slice body, char *at);
 amps_status amps_frame_view(amps_slice frame, amps_message *message);

@@ -134,7 +134,8 @@ static amps_status ask(session *lived, amps_header *header, const char *verb, co
 {
     amps_message ack;
     amps_client *client = lived->seen->client;
-    amps_waiter *waiter = amps_client_begin_wait(client, amps_slice_of(id), AMPS_ACK_PROCESSED);
+    amps_waiter *waiter =
+        amps_client_begin_wait(client, amps_slice_of(id), AMPS_ACK_PROCESSED, false);
     if (waiter == NULL) {
         return AMPS_NO_MEMORY;
     }

@@ -57,6 +57,8 @@ CLIENT = {
     "set_last_chance_message_handler": [HANDLER],
     "set_logon_correlation_data": ["logon_correlation_data"],
     "set_name": ["name"],
+    "set_bookmark_store": ["bookmark_store"],
+    "set_publish_store": ["publish_store"],
     "set_publish_batching": ["batchSize", "batchTimeoutMillis", "batch_size"]
     + ["batch_timeout_millis"],
     "set_retry_on_disconnect": ["enabled"],
