@@ -12,6 +12,10 @@
 
 #define WORD_BITS 64u
 
+/* A killed process has done all its stores up to one, in the order the compiler left them in: it is
+ * the compiler that must keep them apart. (After a power failure what was synced counts.) */
+#define KEEP_ORDER() atomic_signal_fence(memory_order_seq_cst)
+
 struct amps_file_records {
     amps_file          *file; /* NULL: closed */
     char               *map;  /* its first page and all blocks */
@@ -117,7 +121,7 @@ static void write_slot(amps_file_records *records)
     slot->assigned = records->assigned;
     slot->block_count = records->block_count;
     slot->check = amps_layout_slot_check(slot);
-    atomic_thread_fence(memory_order_release); /* before what relies on it */
+    KEEP_ORDER();
     records->slot = !records->slot;
     records->told = records->assigned;
 }
@@ -252,7 +256,7 @@ static void write_chain(amps_file_records *records, uint64_t sequence, amps_slic
     for (uint32_t at = 0; at < count; at++) {
         set_state(block_at(records, chain[at]), AMPS_BLOCK_FREE); /* it may be an old head */
     }
-    atomic_thread_fence(memory_order_release);
+    KEEP_ORDER();
     for (uint32_t at = 0; at < count; at++) {
         amps_layout_block *block = block_at(records, chain[at]);
         size_t             piece = left.size < payload ? left.size : payload;
@@ -560,8 +564,9 @@ amps_status amps_file_records_open(const char *path, size_t block_size, size_t b
 amps_status amps_file_records_close(amps_file_records *records, size_t blocks,
                                     amps_failure *failure)
 {
-    amps_status status = AMPS_OK;
-    if (blocks != 0 && records->index.count == 0 && blocks < records->block_count) {
+    amps_status status = check_size(records, failure);
+    if (status == AMPS_OK && blocks != 0 && records->index.count == 0 &&
+        blocks < records->block_count) {
         status = shrink(records, blocks, failure);
     }
     if (status == AMPS_OK) {

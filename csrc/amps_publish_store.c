@@ -10,7 +10,7 @@
 #include "amps_thread.h"
 
 #define NUMBERS_PER_SECOND 1000000000u /* of the clock: no publisher is faster than that */
-#define NUMBERS_AHEAD      65536u /* a hybrid notes in its file that so many more may be given */
+#define NUMBERS_AHEAD      1024u /* a hybrid notes in its file that so many more may be given */
 
 struct amps_publish_store {
     atomic_uint        references;
