@@ -1,7 +1,7 @@
 /* test_bookmark_disk.c: whatever fails, the file never says more than was done; many threads. */
 #include "bookmark_files.h"
 
-#include "amps_thread.h"
+#include "amps_bookmark_inside.h"
 
 #define ENTRIES      40u
 #define THREADS      4u
@@ -143,6 +143,63 @@ static void whichever_request_to_the_disk_fails_the_ring_is_right(void)
     fail_everywhere(true, false);
 }
 
+/* ---- Behind -----------------------------------------------------------------------------------*/
+
+/* What a program that is killed now leaves behind. */
+static amps_bookmark_store *killed(void)
+{
+    size_t size;
+    char  *bytes = bytes_of(in_folder("file"), &size);
+    write_bytes(in_folder("file-killed"), bytes, size);
+    free(bytes);
+    return open_log("file-killed");
+}
+
+static void a_message_that_was_not_written_holds_the_file_back(void)
+{
+    amps_bookmark_store *store = open_log("file");
+    amps_bookmark_sub   *sub = sub_of(store, "s");
+    new_one(sub, "A1");
+    discard(sub, "A1");
+    amps_file_fail_at(1, true, ENOSPC);
+    new_one(sub, "opaque");
+    amps_file_fail_at(0, false, 0);
+    CHECK(sub->trace.is_behind);
+    amps_bookmark_disk_retry(store->disk);
+    new_one(sub, "A2");
+    CHECK(!sub->trace.is_behind);
+    discard(sub, "A2");
+    amps_bookmark_store *next = killed();
+    receive(sub_of(next, "s"), "opaque", AMPS_BOOKMARK_AGAIN);
+    receive(sub_of(next, "s"), "A2", AMPS_BOOKMARK_DISCARDED);
+    recent_is(sub_of(next, "s"), "A1");
+    amps_bookmark_store_drop(next);
+    amps_bookmark_store_drop(store);
+    remove_named("file");
+}
+
+static void publishers_that_are_not_listed_any_more_are_known_after_pruning(void)
+{
+    char                 name[48];
+    amps_bookmark_store *store = open_log("file");
+    amps_bookmark_sub   *sub = sub_of(store, "s");
+    for (int i = 1; i <= 1500; i++) {
+        snprintf(name, sizeof name, "%d|5|", 1000 + i);
+        new_one(sub, name);
+        discard(sub, name);
+    }
+    persisted(sub, "2500|5|");
+    recent_is(sub, "2500|5|");
+    CHECK_STATUS(amps_bookmark_store_prune(store, NULL, NULL), AMPS_OK);
+    amps_bookmark_store *next = killed();
+    recent_is(sub_of(next, "s"), "2500|5|");
+    receive(sub_of(next, "s"), "1001|5|", AMPS_BOOKMARK_DISCARDED);
+    receive(sub_of(next, "s"), "1001|6|", AMPS_BOOKMARK_NEW);
+    amps_bookmark_store_drop(next);
+    amps_bookmark_store_drop(store);
+    remove_named("file");
+}
+
 /* ---- Threads ---------------------------------------------------------------------------------*/
 
 static amps_bookmark_store *shared;
@@ -271,6 +328,8 @@ int main(void)
     RUN(whichever_request_for_memory_fails_the_ring_is_right);
     RUN(whichever_request_to_the_disk_fails_the_log_is_right);
     RUN(whichever_request_to_the_disk_fails_the_ring_is_right);
+    RUN(a_message_that_was_not_written_holds_the_file_back);
+    RUN(publishers_that_are_not_listed_any_more_are_known_after_pruning);
     RUN(threads_share_a_store_in_memory);
     RUN(threads_share_a_log_that_is_pruned);
     RUN(threads_share_a_ring);
