@@ -18,7 +18,7 @@ TEST_LINES_MAX = 500
 # The core from the ground up: a room includes only rooms of a lower step.
 STEPS = (
     ("base", "protocol"),
-    ("bookmark", "command", "crc", "inside", "memory", "status"),
+    ("bookmark", "bookmark_events", "command", "crc", "inside", "memory", "status"),
     ("bookmark_table", "buffer", "ending", "file", "key", "memory_records", "text", "thread"),
     (
         "bookmark_journal",

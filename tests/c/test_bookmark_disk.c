@@ -31,9 +31,12 @@ static amps_status live(bool is_ring)
     amps_bookmark_store *store;
     uint64_t             index;
     char                 text[32];
-    amps_status          status = is_ring
-                                      ? amps_bookmark_store_open_ring(in_folder("file"), NULL, &store)
-                                      : amps_bookmark_store_open_log(in_folder("file"), false, NULL, &store);
+    amps_status          status;
+    if (is_ring) {
+        status = amps_bookmark_store_open_ring(in_folder("file"), NULL, &store);
+    } else {
+        status = amps_bookmark_store_open_log(in_folder("file"), false, NULL, &store);
+    }
     if (status != AMPS_OK) {
         return status;
     }

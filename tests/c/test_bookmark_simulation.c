@@ -6,7 +6,11 @@
  * AMPS_TEST_SEED repeats a run, AMPS_TEST_RUNS says how many. */
 #include "bookmark_files.h"
 
-#define RUNS        10000
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RUNS 1500 /* they take ten times as long */
+#else
+#define RUNS 10000
+#endif
 #define ENTRIES_MAX 120u
 #define STEPS       150u
 #define PUBLISHERS  4u
