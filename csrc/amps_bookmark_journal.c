@@ -338,12 +338,11 @@ amps_status amps_bookmark_journal_copy(const amps_bookmark_journal *journal, con
 /* Room for so many more bytes, mapped. What is behind the end is all zeros then. */
 static amps_status make_room(amps_bookmark_journal *journal, size_t wanted, amps_failure *failure)
 {
-    uint64_t    steps = wanted / AMPS_BOOKMARK_JOURNAL_STEP + 1;
-    uint64_t    size = journal->end + steps * AMPS_BOOKMARK_JOURNAL_STEP;
+    uint64_t step = journal->size < AMPS_BOOKMARK_JOURNAL_STEP_MAX ? journal->size
+                                                                   : AMPS_BOOKMARK_JOURNAL_STEP_MAX;
+    step = step > AMPS_BOOKMARK_JOURNAL_STEP_MIN ? step : AMPS_BOOKMARK_JOURNAL_STEP_MIN;
+    uint64_t    size = journal->size + (wanted / step + 1) * step;
     amps_status status = AMPS_OK;
-    if (journal->size > journal->end) {
-        size = journal->size + steps * AMPS_BOOKMARK_JOURNAL_STEP;
-    }
     if (size > SIZE_MAX / 2) {
         return amps_file_refuse(journal->file, failure, "it is too large to be mapped");
     }

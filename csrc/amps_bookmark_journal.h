@@ -10,7 +10,8 @@
 #include "amps_buffer.h"
 #include "amps_file.h"
 
-#define AMPS_BOOKMARK_JOURNAL_STEP ((uint64_t)1 << 20) /* bytes by which the file grows */
+#define AMPS_BOOKMARK_JOURNAL_STEP_MIN ((uint64_t)1 << 16) /* bytes by which the file grows: */
+#define AMPS_BOOKMARK_JOURNAL_STEP_MAX ((uint64_t)1 << 20) /* as many as it has, within these */
 #define AMPS_BOOKMARK_JOURNAL_RETRY_MS                                                             \
     1000u /* after the disk was full, before it is asked again                                     \
            */
