@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from amps_sandbox import Conflated, Sandbox, Topic, View
+from amps_sandbox import Conflated, Fault, Sandbox, Topic, View
 from amps_sandbox.logon import name_hash
 
 from .driver import Driver
@@ -260,3 +260,34 @@ def test_a_killed_process_loses_nothing_that_was_acked(launch):
     stats = [one for one in driver.everything_before() if one["c"] == "ack"]
     assert stats[0]["records_returned"] == 7
     driver.close()
+
+
+def test_case_60_a_crash_before_the_ack_leaves_each_message_once(lasting, connect):
+    driver = connect(lasting, "a")
+    publish(driver, 1)
+    lasting.faults.add(Fault(on="ack:persisted", action="kill_engine"))
+    driver.publish("orders", b'{"id":2}', s=2, a="persisted")
+    with pytest.raises((ConnectionResetError, AssertionError)):
+        driver.read_ack()
+    with pytest.raises(ConnectionRefusedError):
+        Driver(lasting.host, lasting.port)
+    lasting.restart()
+    again = connect(lasting)
+    mark = again.log_on("a")["s"]
+    for number in range(mark, 4):
+        again.publish("orders", b'{"id":%d}' % number, s=number, a="persisted")
+    assert again.everything_before()[-1]["s"] == 3
+    assert [entry.sequence for entry in lasting.journal()] == [1, 2, 3]
+
+
+def test_a_pair_survives_faults_that_kill_its_first(connect):
+    with Sandbox(**TOPICS) as first, Sandbox(**TOPICS, replica_of=first, lag=0) as second:
+        first.faults.add(Fault(on="publish", action="kill_engine", after=2, seconds=0.05))
+        driver = connect(first, "a")
+        publish(driver, 1, 2)
+        driver.publish("t", b"", s=3)
+        assert driver.is_ended()
+        second.wait_until(lambda: len(second.journal()) == 2)
+        publish(connect(second, "a"), 3, 4)
+        first.wait_until(lambda: first.listener().is_open)
+        assert [entry.sequence for entry in first.journal()] == [1, 2, 3, 4]
