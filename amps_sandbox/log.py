@@ -139,6 +139,17 @@ class Log:
         index[0].append(sequence)
         index[1].append(position)
 
+    def truncate(self, end: int) -> None:
+        """Forgets all entries from a position on. Nobody may follow meanwhile."""
+        for position in range(self.end - 1, end - 1, -1):
+            for column in self._index[self._publishers[position]]:
+                column.pop()
+            self._more.pop(position, None)
+        for column in (self.labels, self.keys, self.bodies):
+            del column[end:]
+        for numbers in (self.times_us, self._publishers, self._sequences):
+            del numbers[end:]
+
     # Reading
 
     def identity(self, position: int) -> Identity:

@@ -17,6 +17,7 @@ from .listener import Listener
 from .log import Entry, Log
 from .logon import Authenticate, Verdict, is_verdict
 from .loop import Loop, Result
+from .losing import lose_tail
 from .message_age import MessageAge
 from .peer import Peer
 from .sequences import Sequences
@@ -174,6 +175,11 @@ class Server:
             peer.close("fault", "the engine was killed", is_reset=True)
         self._outbox.abort()
 
+    def lose_tail(self, most: int) -> None:
+        """Forgets the newest entries of the log that no publisher was told of."""
+        self.log(f"lost {lose_tail(self, most)} entries of the log")
+        self._settle()
+
     def revive(self) -> None:
         """Listens wherever nobody does. Raises OSError if an address is taken."""
         for at in range(len(self.listeners)):
@@ -258,6 +264,7 @@ class Server:
         if self.txlog is not None:
             publisher = self.sequences.know(SERVER_NAME)
             message = message._replace(identity=self.sequences.assign(publisher))
+            self.sequences.tell(message.identity)
         if store is None:
             topics.deliver(topic, message)
             return
