@@ -22,6 +22,7 @@ from .faults import Fault
 from .logon import Accept, Reject, Retry, Verdict, choose
 from .options import parse_seconds
 from .peer import Client
+from .replication import connect
 from .server import Server, Settings
 from .shown import (
     JournalEntry,
@@ -81,6 +82,10 @@ class Sandbox:
     ("failure" or "success") is what they hear of a sequence that was there before. `db` is a file
     in which records, log and sequences outlive the sandbox, also when its process is killed.
 
+    With `replica_of` another sandbox of the same configuration, the two are a failover pair: what
+    is logged at one comes to the other after `lag` seconds. With `sync`, publishers hear that a
+    message is persisted when both have it, unless the other is down.
+
     `users` are names with passwords, or `User`s that also say who may read what; `auth` is "none",
     "password" or "challenge", and without it users mean "password". `authenticate(client, user,
     pw)` decides instead, by giving back `Accept(user)`, `Reject(reason)` or `Retry(user, pw)`.
@@ -110,6 +115,9 @@ class Sandbox:
         ack_conflation: str | float | None = None,
         duplicate_acks: str | None = None,
         db: str | os.PathLike[str] = "",
+        replica_of: Sandbox | None = None,
+        lag: str | float = 0.05,
+        sync: bool = False,
         clock: str = "system",
         default_listen: str = ANY_PORT,
         auth: str | None = None,
@@ -158,7 +166,10 @@ class Sandbox:
         addresses = [listen] if isinstance(listen, str) else list(listen)
         if not addresses:
             raise ValueError("no listen address")
-        self._server = Server(addresses, settings, Trace(on_frame), planned, clock)
+        is_replica = replica_of is not None
+        self._server = Server(addresses, settings, Trace(on_frame), planned, clock, is_replica)
+        if replica_of is not None:
+            connect(replica_of._server, self._server, lag, sync)
 
     def start(self) -> Sandbox:
         """Begins to serve. Raises OSError that names the address when it cannot be taken."""
@@ -183,6 +194,7 @@ class Sandbox:
         if not self._server.loop.is_running:
             raise RuntimeError("the sandbox is not running: start it")
         self._server.run(lambda: self._server.restart(keep_data))
+        self._server.wait_until_open()
 
     def __enter__(self) -> Sandbox:
         return self.start()

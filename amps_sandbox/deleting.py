@@ -53,7 +53,8 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
                 if identity is None:
                     peer.topics.delete(store, record)
                 else:
-                    peer.topics.delete_as(store, record, peer.user_bytes, identity)
+                    key = record.key or b""
+                    peer.topics.delete_as(store, key, peer.user_bytes, identity)
                 deleted += 1
     acks.send("completed")
     acks.send(

@@ -29,7 +29,7 @@ class Sequences:
     def know(self, name: bytes) -> int:
         """The publisher's hash of a client name."""
         publisher = name_hash(name)
-        if publisher not in self.names:
+        if publisher not in self._own:
             own = name_hash(b"%d\0%b" % (publisher, self._instance))
             self.names[publisher] = self.names[own] = name
             self._own[publisher] = own
@@ -64,17 +64,20 @@ class Sequences:
     def assign(self, publisher: int) -> Identity:
         """A new identity for what a known publisher sent without a sequence."""
         second = self._clock.time_ns() // NANOSECONDS * NANOSECONDS
-        self._newest = max(self._newest + 1, second if not self._newest else 0)
         own = self._own[publisher]
+        self._newest = max(self._newest + 1, self.mark(own) + 1, 0 if self._newest else second)
         self.advance(own, self._newest)
         return own, self._newest
+
+    def learn(self, publisher: int, name: bytes) -> None:
+        """Takes note whose hash that is, of whatever server's."""
+        if publisher not in self.names:
+            self.names[publisher] = name
+            self.changed.add(publisher)
 
     def restore(self, publisher: int, name: bytes, mark: int) -> None:
         """Takes back what was stored."""
         self.names[publisher] = name
         self.marks[publisher] = mark
         self.tell((publisher, mark))  # nobody knows any more who was told what
-        original = name_hash(name)
-        if publisher != original:
-            self._own[original] = publisher
-            self._newest = max(self._newest, mark)
+        self._newest = max(self._newest, mark if publisher != name_hash(name) else 0)

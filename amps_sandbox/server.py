@@ -20,6 +20,7 @@ from .loop import Loop, Result
 from .losing import lose_tail
 from .message_age import MessageAge
 from .peer import Peer
+from .replication import Link
 from .sequences import Sequences
 from .sow import Record
 from .topics import Publication, Topics
@@ -27,6 +28,8 @@ from .trace import Trace, text
 from .withholding import Withholding
 from .world import make_storage, make_topics
 
+OPEN_S_MAX = 30.0  # how long a start waits for the other of a pair
+REPLICA = "/replica"  # in the name of a pair's second, so that it numbers messages as another
 SERVER_NAME = b"sandbox"  # the client name of what the server itself publishes
 
 
@@ -52,7 +55,13 @@ class Server:
     """One server. After `start`, everything but `start`, `stop` and `run` is the loop's."""
 
     def __init__(
-        self, addresses: Iterable[str], settings: Settings, trace: Trace, plan: Plan, clock: str
+        self,
+        addresses: Iterable[str],
+        settings: Settings,
+        trace: Trace,
+        plan: Plan,
+        clock: str,
+        is_replica: bool = False,
     ):
         self.loop = Loop(self._end_of_round, self._failed)
         self.clock = make_clock(clock, self.loop)
@@ -63,13 +72,17 @@ class Server:
         self.faults = Faults(self)
         self.peers: dict[int, Peer] = {}
         self.watchers: set[threading.Event] = set()
+        self.link: Link | None = None  # to the other of a pair
+        self.is_up = False
+        self._opened = threading.Event()
         self._plan = plan
+        self._is_replica = is_replica
         self._make_engine()
         self._storage = make_storage(plan)
         self._is_broken = False  # nothing can be stored any more, so nobody is told anything
         self._outbox = Outbox(self._settle)
         self._connections = 0
-        self._last_change = (0, 0, 0, 0, 0)
+        self._last_change = (0, 0, 0, 0, 0, 0)
 
     def start(self) -> None:
         """Takes all addresses and begins to serve; on failure none is kept."""
@@ -85,14 +98,18 @@ class Server:
             for listener in self.listeners:
                 listener.close()
             raise
-        self.loop.run(self._open_all)
+        self.loop.run(lambda: self._come_up(self._open_all))
+        self.wait_until_open()
 
     def _make_engine(self) -> None:
         plan = self._plan
-        self.sequences = Sequences(plan.name.encode("utf-8", "surrogateescape"), self.clock)
+        name = plan.name + (REPLICA if self._is_replica else "")
+        self.sequences = Sequences(name.encode("utf-8", "surrogateescape"), self.clock)
         self.txlog: Log | None = None
         if plan.txlog:
             self.txlog = Log([topic.encode("utf-8", "surrogateescape") for topic in plan.txlog])
+        if self.link is not None:
+            self.link.forget()
         types = self.settings.message_types
         self._topics = make_topics(plan, types, self.clock, self.log, self.txlog)
 
@@ -101,6 +118,33 @@ class Server:
         self.loop.stop()
         if self._storage is not None:
             self._storage.close()
+
+    def _come_up(self, opens: Callable[[], None]) -> None:
+        """Begins to work; of a pair, only when it has what the other has."""
+        self._opened.clear()
+        self.is_up = True
+        for topics in self._topics.values():
+            topics.wake()
+
+        def open_now() -> None:
+            try:
+                opens()
+            finally:
+                self._opened.set()
+
+        if self.link is None:
+            open_now()
+        else:
+            self.link.come(open_now)
+
+    def _go_down(self) -> None:
+        if self.is_up and self.link is not None:
+            self.link.go()
+        self.is_up = False
+
+    def wait_until_open(self) -> None:
+        if not self.loop.is_current:
+            self._opened.wait(OPEN_S_MAX)
 
     def start_listener(self, at: int) -> None:
         if not self.listeners[at].is_open:
@@ -127,8 +171,6 @@ class Server:
             topics.wake()
 
     def _open_all(self) -> None:
-        for topics in self._topics.values():
-            topics.wake()
         for at in range(len(self.listeners)):
             self._open(at)
         self.faults.wake()
@@ -164,6 +206,7 @@ class Server:
             listener.close()
         for peer in list(self.peers.values()):
             peer.close("shutdown", at_once=True)
+        self._go_down()
         self._outbox.abort()
         self.clock.forget()
 
@@ -174,14 +217,23 @@ class Server:
         for peer in list(self.peers.values()):
             peer.close("fault", "the engine was killed", is_reset=True)
         self._outbox.abort()
+        self._go_down()
 
     def lose_tail(self, most: int) -> None:
         """Forgets the newest entries of the log that no publisher was told of."""
         self.log(f"lost {lose_tail(self, most)} entries of the log")
+        if self.link is not None:
+            self.link.forget()
         self._settle()
 
     def revive(self) -> None:
         """Listens wherever nobody does. Raises OSError if an address is taken."""
+        if self.is_up:
+            self._listen()
+        else:
+            self._come_up(self._listen)
+
+    def _listen(self) -> None:
         for at in range(len(self.listeners)):
             self.start_listener(at)
 
@@ -240,6 +292,15 @@ class Server:
                     return False
                 other.close("name in use")
         return True
+
+    def persisted_more(self) -> None:
+        """The other of a pair has more of the log, or is not waited for any more."""
+        for peer in list(self.peers.values()):
+            if peer.persisting is not None:
+                peer.persisting.proceed()
+        if self.txlog is not None:
+            for watcher in list(self.txlog.watchers):
+                watcher()
 
     def log(self, line: str) -> None:
         if self.settings.log is None:
@@ -302,8 +363,9 @@ class Server:
         self._settle()
         self._outbox.flush()
         records = sum(topics.changes for topics in self._topics.values())
+        logged = 0 if self.txlog is None else self.txlog.end
         counts = (self.trace.total, self._connections, len(self.peers))
-        change = (*counts, records, self.faults.hits)
+        change = (*counts, records, logged, self.faults.hits)
         if change != self._last_change:
             self._last_change = change
             for event in self.watchers:

@@ -182,16 +182,16 @@ class Topics:
             return False
         return self._txlog.label(self.type.name, topic) is not None
 
-    def delete_as(self, store: Store, record: Record, user: bytes | None, by: Identity) -> None:
-        """Deletes a record at a client's command, and logs that."""
-        assert record.key is not None
-        store.remove(record.key)
+    def delete_as(self, store: Store, key: bytes, user: bytes | None, by: Identity) -> None:
+        """Deletes a record, if it is there, at a client's command, and logs that."""
+        record = store.remove(key)
         now = self.clock.time_ns()
         if self._txlog is not None:
             label = self._txlog.label(self.type.name, store.topic, user, is_delete=True)
             if label is not None:
-                self._txlog.append(label, by, now, b"", record.key)
-        self.spread(store, Change(record, None, b"deleted"), now)
+                self._txlog.append(label, by, now, b"", key)
+        if record is not None:
+            self.spread(store, Change(record, None, b"deleted"), now)
 
     def delete(self, store: Store, record: Record, cause: bytes = b"deleted") -> None:
         assert record.key is not None
