@@ -154,3 +154,19 @@ def test_an_engine_that_dies_in_a_replay_loses_nothing(sandbox, connect):
     again = connect(sandbox, "b")
     again.subscribe("orders", "1", bm="0")
     assert [again.read()["bm"].split("|")[1] for _ in range(20)] == [str(n) for n in range(1, 21)]
+
+
+def test_one_of_a_pair_gets_back_what_it_lost(connect):
+    same = {"topics": ["orders:/id"], "txlog": ["orders"], "ack_conflation": 0}
+    with Sandbox(**same) as first, Sandbox(**same, replica_of=first, lag="0") as second:
+        driver = connect(first, "a")
+        first.withhold("persisted")
+        publish(driver, 1, 2, 3)
+        second.wait_until(lambda: len(second.journal()) == 3)
+        lose(first, driver, 2)
+        first.wait_until(lambda: len(first.journal()) == 3)
+        again = connect(first)
+        assert again.log_on("a")["s"] == 3
+        publish(again, 4)
+        second.wait_until(lambda: len(second.journal()) == 4)
+        assert [entry.sequence for entry in second.journal()] == [1, 2, 3, 4]
