@@ -9,6 +9,7 @@ from . import deleting, reading
 from .acks import Acks, Refused
 from .log import Identity
 from .sequences import DUPLICATE
+from .sow import Record
 from .subscriptions import Subscription
 from .topics import Publication
 from .trace import text
@@ -39,14 +40,27 @@ def publish(peer: Peer, frame: Frame, acks: Acks) -> None:
         if topic != DEVNULL:
             raise Refused("invalid topic")
     elif store is None:
+        _refuse_unwritable(peer, topic, frame.body)
         topics.deliver(topic, _publication(peer, frame, identity))
     else:
+        _refuse_unwritable(peer, topic, frame.body)
         is_new = topics.publish(store, _publication(peer, frame, identity))
     acks.send("processed")
     acks.send("completed")
     if is_new is not None:
         acks.send("stats", records_inserted=int(is_new), records_updated=int(not is_new))
     peer.persist(acks, header, identity)
+
+
+def _refuse_unwritable(peer: Peer, topic: bytes, body: bytes) -> None:
+    gate = peer.topics.may_write(peer, topic)
+    if gate is None:
+        raise Refused("not entitled")
+    if not gate.is_open:
+        now = peer.topics.clock.time_ns()
+        record = Record(None, body, peer.topics.fields, time_ns=now)
+        if not gate.admits(peer.topics.source(topic).scope(record, now)):
+            raise Refused("not entitled", "outside the filter of what may be written")
 
 
 def _publication(peer: Peer, frame: Frame, identity: Identity | None) -> Publication:

@@ -43,8 +43,15 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
     if sum(ways) != 1:
         raise Refused("invalid sow_delete", "want a filter, keys or a body, and one of them only")
     condition = filter_of(header)
-    stores = _stores(peer, topic, "non_regex_topic" in parse_options(text(header.get("opts", b""))))
-    chosen = [_chosen(peer, store, frame, condition) for store in stores]
+    options = parse_options(text(header.get("opts", b"")))
+    is_literal = "non_regex_topic" in options or not is_regex(topic)
+    stores = _stores(peer, topic, is_literal)
+    writable = [(store, peer.topics.may_write(peer, store.topic)) for store in stores]
+    if is_literal and writable[0][1] is None:
+        raise Refused("not entitled")
+    chosen = [
+        _chosen(peer, store, gate, frame, condition) for store, gate in writable if gate is not None
+    ]
     acks.send("processed")
     deleted = 0
     for store, records, _ in chosen:
@@ -69,7 +76,7 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
 def _stores(peer: Peer, topic: bytes, is_literal: bool) -> list[Store]:
     """The topics that are meant, without those that are made of others."""
     stores = peer.topics.stores
-    if is_literal or not is_regex(topic):
+    if is_literal:
         store = stores.get(topic)
         if store is None or store.is_derived:
             raise Refused("invalid topic", "it keeps no records of its own")
@@ -79,14 +86,14 @@ def _stores(peer: Peer, topic: bytes, is_literal: bool) -> list[Store]:
 
 
 def _chosen(
-    peer: Peer, store: Store, frame: Frame, condition: Filter | None
+    peer: Peer, store: Store, gate: Gate, frame: Frame, condition: Filter | None
 ) -> tuple[Store, list[Record], int]:
     """The records to delete, and how many were compared."""
     topics = peer.topics
     keys = keys_of(frame.header)
     if frame.body:
         keys = frozenset([_key_of_body(peer, store, frame.header, frame.body)])
-    gate = Gate(condition, None, None, peer.name, peer.user.encode("utf-8", "surrogateescape"))
+    gate = gate._replace(wanted=condition)
     source, now_ns = topics.source(store.topic), topics.clock.time_ns()
     records, examined = queries.matching(source, store.chosen(keys), gate, now_ns)
     return store, records, examined

@@ -82,7 +82,7 @@ class Server:
         self._is_broken = False  # nothing can be stored any more, so nobody is told anything
         self._outbox = Outbox(self._settle)
         self._connections = 0
-        self._last_change = (0, 0, 0, 0, 0, 0)
+        self._last_change: tuple[int, ...] = ()
 
     def start(self) -> None:
         """Takes all addresses and begins to serve; on failure none is kept."""

@@ -148,6 +148,14 @@ class Topics:
             user=user,
         )
 
+    def may_write(self, peer: Peer, topic: bytes) -> Gate | None:
+        """Which messages this peer may publish or delete there; None if it may not at all."""
+        allowed = self._entitlements.writing(peer.user, topic)
+        if allowed is False:
+            return None
+        user = peer.user.encode("utf-8", "surrogateescape")
+        return Gate(None, None, None if allowed is True else allowed, peer.name, user)
+
     # What happens to records, in this order: the store, subscribers, views, conflated topics
 
     def publish(self, store: Store, message: Publication) -> bool:

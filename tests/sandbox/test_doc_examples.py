@@ -70,3 +70,13 @@ def test_the_example_of_a_file_is_understood(tmp_path):
     else:
         with Sandbox("127.0.0.1:0", config=path) as sandbox:
             assert sandbox.sow("totals") == sandbox.sow("orders-C") == []
+
+
+def test_the_example_of_a_log_runs():
+    example = blocks("sandbox.md", "python")[2]
+    shown = {}
+    exec(re.sub(r"^    (second\.journal)", r"    shown = \1", example, flags=re.MULTILINE), shown)
+    (entry,) = shown["shown"]
+    assert (entry.position, entry.client, entry.data) == (0, "sandbox", b'{"id":1}')
+    with pytest.raises(RuntimeError, match="not running"):
+        shown["first"].restart()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from amps_sandbox import BadConfig, Sandbox, User
+from amps_sandbox import BadConfig, Permission, Sandbox, User
 from amps_sandbox.logon import name_hash
 
 A = name_hash(b"a")
@@ -110,6 +110,55 @@ def test_case_42_a_failure_comes_between_the_successes(connect):
         driver.read_ack(a="persisted", s=5, status="success", bm=f"{A}|5|")
         sandbox.clock.advance(10)
         assert driver.everything_before() == []
+
+
+@pytest.mark.parametrize("is_allowed", [False, "/id != 3"])
+def test_case_42_what_may_not_be_written_fails_alone(connect, is_allowed):
+    jill = User("jill", topics=[Permission("secret", write=is_allowed), Permission("orders")])
+    with Sandbox(users=[jill], txlog=["."], clock="manual") as sandbox:
+        driver = connect(sandbox, "a", user_id="jill")
+        for s in range(1, 6):
+            topic = "secret" if s == 3 else "orders"
+            driver.publish(topic, b'{"id":%d}' % s, s=s, cid=f"c{s}", a="persisted")
+        sandbox.clock.advance(1)
+        assert persisted(driver, 3) == [
+            (2, "success", None),
+            (3, "failure", "not entitled"),
+            (5, "success", None),
+        ]
+        assert [entry.sequence for entry in sandbox.journal()] == [1, 2, 4, 5]
+
+
+def test_case_79_a_write_filter_decides_about_publishes_and_deletes(connect):
+    jill = User("jill", topics=[Permission("^orders", read=True, write="/region = 'US'")])
+    with Sandbox(topics=["orders:/id"], users=[jill, User("root")], txlog=["."]) as sandbox:
+        root = connect(sandbox, "root", user_id="root")
+        for number, region in enumerate(["US", "EU", "US"], 1):
+            root.publish("orders", b'{"id":%d,"region":"%b"}' % (number, region.encode()))
+        root.everything_before()
+        driver = connect(sandbox, "a", user_id="jill")
+        for region, status in (("EU", "failure"), ("US", "success")):
+            command = {"c": "p", "cid": "1", "t": "orders"}
+            ack = driver.ask(command, b'{"id":9,"region":"%b"}' % region.encode())
+            assert ack["status"] == status
+        for topic in ("orders", "^o"):
+            command = {"c": "sow_delete", "cid": "1", "t": topic, "filter": "/id < 3"}
+            driver.ask(command)
+        assert [record.body[6:7] for record in sandbox.sow("orders")] == [b"2", b"3", b"9"]
+        other = {"c": "sow_delete", "cid": "1", "t": "orders", "sow_keys": "1"}
+        assert driver.ask(other)["status"] == "success"
+        assert driver.ask({"c": "p", "cid": "2", "t": "elsewhere"})["reason"] == "not entitled"
+
+
+def test_who_may_not_write_may_not_delete(connect):
+    jill = User("jill", topics=[Permission("orders", read=True, write=False)])
+    with Sandbox(topics=["orders:/id"], users=[jill], clock="manual") as sandbox:
+        sandbox.publish("orders", '{"id":1}')
+        driver = connect(sandbox, "a", user_id="jill")
+        for topic, status in (("orders", "failure"), (".", "success")):
+            command = {"c": "sow_delete", "cid": "1", "t": topic, "filter": "1 = 1"}
+            assert driver.ask(command)["status"] == status
+        assert len(sandbox.sow("orders")) == 1
 
 
 def test_a_failed_delete_is_told_by_its_sequence(logging, connect):
