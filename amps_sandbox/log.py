@@ -57,6 +57,7 @@ class Log:
 
     def __init__(self, topics: Iterable[bytes]):
         self._fits = [name_or_pattern(topic) for topic in topics]
+        self.edition = object()  # another one whenever positions no longer mean the same
         self.labels: list[Label] = []
         self.keys: list[bytes | None] = []
         self.bodies: list[bytes] = []
@@ -138,6 +139,18 @@ class Log:
             index = self._index[publisher] = array("Q"), array("Q")
         index[0].append(sequence)
         index[1].append(position)
+
+    def truncate(self, end: int) -> None:
+        """Forgets all entries from a position on. Nobody may follow meanwhile."""
+        self.edition = object()
+        for position in range(self.end - 1, end - 1, -1):
+            for column in self._index[self._publishers[position]]:
+                column.pop()
+            self._more.pop(position, None)
+        for column in (self.labels, self.keys, self.bodies):
+            del column[end:]
+        for numbers in (self.times_us, self._publishers, self._sequences):
+            del numbers[end:]
 
     # Reading
 

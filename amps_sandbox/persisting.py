@@ -10,7 +10,7 @@ from .clock import Clock
 from .log import Identity, Log
 from .loop import Timer
 from .sequences import DUPLICATE, Sequences
-from .wire import Header, encode
+from .wire import LENGTH, Header, encode, parse_header
 
 if TYPE_CHECKING:
     from .peer import Peer
@@ -81,6 +81,14 @@ class Persisting:
             self._waiting.append((self._log.end, frame, header))
         else:
             self._peer.send_ack("persisted", frame, header)
+
+    def told(self, frame: bytes) -> None:
+        """An ack is on its way: what it says is persisted, must never be lost."""
+        if b'"a":"persisted"' in frame:
+            header, _ = parse_header(frame, LENGTH.size)
+            if header["status"] == b"success" and "bm" in header and "sub_id" not in header:
+                publisher, sequence, *_ = header["bm"].split(b"|")
+                self._sequences.tell((int(publisher), int(sequence)))
 
     def proceed(self) -> None:
         """More of the log is persisted."""

@@ -17,6 +17,7 @@ from .listener import Listener
 from .log import Entry, Log
 from .logon import Authenticate, Verdict, is_verdict
 from .loop import Loop, Result
+from .losing import lose_tail
 from .message_age import MessageAge
 from .peer import Peer
 from .replication import Link
@@ -218,6 +219,13 @@ class Server:
         self._outbox.abort()
         self._go_down()
 
+    def lose_tail(self, most: int) -> None:
+        """Forgets the newest entries of the log that no publisher was told of."""
+        self.log(f"lost {lose_tail(self, most)} entries of the log")
+        if self.link is not None:
+            self.link.forget()
+        self._settle()
+
     def revive(self) -> None:
         """Listens wherever nobody does. Raises OSError if an address is taken."""
         if self.is_up:
@@ -317,6 +325,7 @@ class Server:
         if self.txlog is not None:
             publisher = self.sequences.know(SERVER_NAME)
             message = message._replace(identity=self.sequences.assign(publisher))
+            self.sequences.tell(message.identity)
         if store is None:
             topics.deliver(topic, message)
             return

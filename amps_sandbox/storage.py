@@ -140,7 +140,7 @@ class Storage:
     def _is_behind(self) -> bool:
         if self._touched or (self._sequences is not None and self._sequences.changed):
             return True
-        return self._log is not None and self._log.end > self._end
+        return self._log is not None and self._log.end != self._end
 
     def commit(self) -> None:
         """Writes what has changed. Raises sqlite3.Error, and then nothing is written."""
@@ -150,9 +150,11 @@ class Storage:
         end = 0 if log is None else log.end
         with _Transaction(self._database) as database:
             if log is not None:
+                if end < self._end:  # a fault made it lose some
+                    database.execute("delete from entries where position >= ?", (end,))
                 database.executemany(
                     "insert into entries values (?,?,?,?,?,?,?,?,?,?,?,?)",
-                    _entry_rows(log, self._end),
+                    _entry_rows(log, min(self._end, end)),
                 )
             if sequences is not None:
                 database.executemany(
