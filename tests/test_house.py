@@ -19,8 +19,8 @@ TEST_LINES_MAX = 500
 STEPS = (
     ("base", "protocol"),
     ("command", "crc", "inside", "memory", "status"),
-    ("buffer", "ending", "file", "key", "memory_records", "text", "thread"),
-    ("file_layout", "frame", "header", "send_buffer", "socket"),
+    ("buffer", "ending", "key", "memory_records", "text", "thread"),
+    ("file", "file_layout", "frame", "header", "send_buffer", "socket"),
     ("c_handler", "conflation", "file_recovery", "message", "record", "waits", "writer"),
     ("file_records", "stream"),
     ("publish_store", "routes"),
