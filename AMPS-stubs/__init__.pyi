@@ -18,6 +18,13 @@ from AMPS.composite import (
     CompositeMessageBuilder as CompositeMessageBuilder,
     CompositeMessageParser as CompositeMessageParser,
 )
+from AMPS.conflating_recovery_points import (
+    ConflatingRecoveryPointAdapter as ConflatingRecoveryPointAdapter,
+)
+from AMPS.delay_strategies import (
+    ExponentialDelayStrategy as ExponentialDelayStrategy,
+    FixedDelayStrategy as FixedDelayStrategy,
+)
 from AMPS.exceptions import (
     AlreadyConnected as AlreadyConnected,
     AlreadyConnectedException as AlreadyConnectedException,
@@ -90,6 +97,11 @@ from AMPS.fix import (
     NVFIXShredder as NVFIXShredder,
 )
 from AMPS.reasons import Reason as Reason
+from AMPS.recovery_points import (
+    RecoveryPoint as RecoveryPoint,
+    SOWRecoveryPointAdapter as SOWRecoveryPointAdapter,
+)
+from AMPS.server_choosers import DefaultServerChooser as DefaultServerChooser
 from AMPS.version_info import VersionInfo as VersionInfo
 
 VERSION: str
@@ -103,6 +115,13 @@ class Authenticator(Protocol):
     def authenticate(self, username: str, password: str, /) -> _Text | None: ...
     def retry(self, username: str, password: str, /) -> _Text | None: ...
     def completed(self, username: str, password: str, reason: str, /) -> object: ...
+
+class RecoveryPointAdapter(Protocol):
+    def next(self) -> RecoveryPoint: ...
+    def update(self, recovery_point: RecoveryPoint, /) -> object: ...
+    def purge(self, sub_id: str = ..., /) -> object: ...
+    def prune(self) -> object: ...
+    def close(self) -> object: ...
 
 class _Invocable(Protocol):
     def invoke(self, client: Any, /) -> object: ...

@@ -7,6 +7,7 @@ tcp://127.0.0.1:PORT/amps/json
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable
@@ -16,19 +17,34 @@ from .clock import Clock
 from .commands import RESERVED
 from .config import BadConfig, Source, Users, plan
 from .declarations import Conflated, Permission, Topic, User, View
+from .fault_rules import ActiveFault, Faults
+from .faults import Fault
 from .logon import Accept, Reject, Retry, Verdict, choose
+from .options import parse_seconds
 from .peer import Client
+from .replication import connect
 from .server import Server, Settings
-from .shown import SandboxListener, SowRecord, SubscriptionInfo, shown_record
+from .shown import (
+    JournalEntry,
+    SandboxListener,
+    SowRecord,
+    SubscriptionInfo,
+    shown_entry,
+    shown_record,
+)
 from .topics import Publication
 from .trace import LONG_NAMES, SeenFrame, Trace, summary, text
 from .wire import MESSAGE_BYTES_MAX
 
 __all__ = [
     "Accept",
+    "ActiveFault",
     "BadConfig",
     "Client",
     "Conflated",
+    "Fault",
+    "Faults",
+    "JournalEntry",
     "Permission",
     "Reject",
     "Retry",
@@ -61,12 +77,24 @@ class Sandbox:
     the same, and more is added to it by the other arguments; what is wrong there is a `BadConfig`.
     With `clock="manual"` time moves by `sandbox.clock.advance(seconds)` only.
 
+    `txlog` are the topics, or regular expressions, whose messages a transaction log keeps; with
+    one, publishers are told once in `ack_conflation` ("1s") what is persisted, and `duplicate_acks`
+    ("failure" or "success") is what they hear of a sequence that was there before. `db` is a file
+    in which records, log and sequences outlive the sandbox, also when its process is killed.
+
+    With `replica_of` another sandbox of the same configuration, the two are a failover pair: what
+    is logged at one comes to the other after `lag` seconds. With `sync`, publishers hear that a
+    message is persisted when both have it, unless the other is down.
+
     `users` are names with passwords, or `User`s that also say who may read what; `auth` is "none",
     "password" or "challenge", and without it users mean "password". `authenticate(client, user,
     pw)` decides instead, by giving back `Accept(user)`, `Reject(reason)` or `Retry(user, pw)`.
     With `unique_names` a name belongs to one connection at a time: the same user's older
     connection is closed, another user is refused. `expose_user` tells subscribers who published.
     With `strict_heartbeats` only beats count as signs of life.
+
+    A client is closed as a slow one if more than `client_buffer_bytes` wait for it, or one message
+    for more than `client_message_age` seconds; 0 lets it wait. What a query finds does not count.
 
     `log` is given one line per event, `on_frame` each frame. Callbacks run on the server's thread
     and must not block; what they raise ends one connection, never the server.
@@ -83,6 +111,13 @@ class Sandbox:
         views: Iterable[View] = (),
         conflated: Iterable[Conflated] = (),
         users: Users = (),
+        txlog: Iterable[str] = (),
+        ack_conflation: str | float | None = None,
+        duplicate_acks: str | None = None,
+        db: str | os.PathLike[str] = "",
+        replica_of: Sandbox | None = None,
+        lag: str | float = 0.05,
+        sync: bool = False,
         clock: str = "system",
         default_listen: str = ANY_PORT,
         auth: str | None = None,
@@ -93,6 +128,7 @@ class Sandbox:
         message_types: Iterable[str] = MESSAGE_TYPES,
         max_message_bytes: int = MESSAGE_BYTES_MAX,
         client_buffer_bytes: int = CLIENT_BUFFER_BYTES,
+        client_message_age: float | str = 0,
         log: Callable[[str], None] | None = None,
         on_frame: Callable[[SeenFrame], None] | None = None,
     ):
@@ -103,6 +139,10 @@ class Sandbox:
             views=views,
             conflated=conflated,
             users=users,
+            txlog=txlog,
+            ack_conflation=ack_conflation,
+            duplicate_acks=duplicate_acks,
+            db=db,
         )
         passwords = [(user.name, user.password) for user in planned.users]
         decide, needs_authentication = choose(auth, passwords, authenticate)
@@ -111,10 +151,13 @@ class Sandbox:
             authenticate=decide,
             needs_authentication=needs_authentication,
             unique_names=unique_names,
+            ack_conflation_s=planned.ack_conflation_s,
+            duplicates_fail=planned.duplicates_fail,
             expose_user=expose_user,
             strict_heartbeats=strict_heartbeats,
             message_bytes_max=max_message_bytes,
             client_buffer_bytes=client_buffer_bytes,
+            client_message_age_s=_seconds("client_message_age", client_message_age),
             has_single_group=planned.has_single_group,
             log=log,
         )
@@ -123,7 +166,10 @@ class Sandbox:
         addresses = [listen] if isinstance(listen, str) else list(listen)
         if not addresses:
             raise ValueError("no listen address")
-        self._server = Server(addresses, settings, Trace(on_frame), planned, clock)
+        is_replica = replica_of is not None
+        self._server = Server(addresses, settings, Trace(on_frame), planned, clock, is_replica)
+        if replica_of is not None:
+            connect(replica_of._server, self._server, lag, sync)
 
     def start(self) -> Sandbox:
         """Begins to serve. Raises OSError that names the address when it cannot be taken."""
@@ -135,6 +181,20 @@ class Sandbox:
         """Ends all connections and gives the addresses back; `start` takes the same ones again."""
         if self._server.loop.is_running:
             self._server.stop()
+
+    def kill(self) -> None:
+        """Ends as a crash would, until `restart`: connections are reset, nothing more is sent."""
+        self._server.run(self._server.kill)
+
+    def restart(self, keep_data: bool = True) -> None:
+        """Crashes and comes back on the same ports, with records, log and sequences or without.
+
+        Raises OSError when an address, or the file of `db`, cannot be had again.
+        """
+        if not self._server.loop.is_running:
+            raise RuntimeError("the sandbox is not running: start it")
+        self._server.run(lambda: self._server.restart(keep_data))
+        self._server.wait_until_open()
 
     def __enter__(self) -> Sandbox:
         return self.start()
@@ -189,6 +249,12 @@ class Sandbox:
         records = self._server.run(lambda: self._server.records(_bytes(topic), message_type))
         return [shown_record(record) for record in records]
 
+    def journal(self, topic: str | None = None) -> list[JournalEntry]:
+        """The transaction log, or one topic's part of it. Raises ValueError if there is none."""
+        wanted = None if topic is None else _bytes(topic)
+        entries = self._server.run(lambda: self._server.journal(wanted))
+        return [shown_entry(entry, self._server.sequences.names) for entry in entries]
+
     @property
     def clock(self) -> Clock:
         return self._server.clock
@@ -200,6 +266,11 @@ class Sandbox:
                 reason, lambda peer: client is None or text(peer.name) == client
             )
         )
+
+    @property
+    def faults(self) -> Faults:
+        """What it does wrong: `add`, `remove` and `clear` `Fault`s there, from any thread."""
+        return self._server.faults
 
     def withhold(self, *ack_types: str, client: str | None = None) -> None:
         """Keeps acks of these types back, for one client name or for all, until `release`."""
@@ -284,7 +355,7 @@ class Sandbox:
 
     def wait_until(self, condition: Callable[[], Any], timeout: float = 5.0) -> None:
         """Waits until `condition()` is true; asks again when frames or connections
-        came or went, or records changed.
+        came or went, records changed, or a fault struck.
 
         Raises TimeoutError that says who is connected and what was seen.
         """
@@ -315,6 +386,13 @@ class Sandbox:
 
 def _bytes(value: str) -> bytes:
     return value.encode("utf-8", "surrogateescape")
+
+
+def _seconds(name: str, value: float | str) -> float:
+    seconds = None if isinstance(value, bool) else parse_seconds(str(value))
+    if seconds is None:
+        raise ValueError(f"{name} {value!r}: want a time such as 2, 0.5 or '500ms'; 0 for no limit")
+    return seconds
 
 
 def _is_received(command: str) -> Callable[[SeenFrame], bool]:

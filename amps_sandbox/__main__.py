@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from . import BadConfig, Sandbox, SeenFrame, Topic
+from . import BadConfig, Fault, Sandbox, SeenFrame, Topic
 from .declarations import topic_of
+from .faults import parse_fault
 from .listener import parse_address
 
 DEFAULT_ADDRESS = "127.0.0.1:9007"
@@ -37,10 +38,15 @@ def _serve(arguments: argparse.Namespace) -> int:
             config=arguments.config,
             topics=arguments.json_sow,
             users=arguments.user,
+            txlog=arguments.txlog,
+            db=arguments.db,
             default_listen=DEFAULT_ADDRESS,
             log=_say,
             on_frame=_show if arguments.trace else None,
-        ).start()
+        )
+        for fault in arguments.fault:
+            sandbox.faults.add(fault)
+        sandbox.start()
     except BadConfig as error:
         print(f"amps-sandbox: {error}", file=sys.stderr)
         return BAD_USAGE
@@ -85,6 +91,24 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="a topic of JSON messages that keeps records, may be repeated",
     )
+    parser.add_argument(
+        "--fault",
+        metavar="NAME=VALUE,...",
+        action="append",
+        type=_fault,
+        default=[],
+        help="what goes wrong, such as on=publish,action=drop,after_bytes=7; may be repeated",
+    )
+    parser.add_argument(
+        "--txlog",
+        metavar="REGEX",
+        action="append",
+        default=[],
+        help="topics that are kept in a transaction log, may be repeated",
+    )
+    parser.add_argument(
+        "--db", metavar="FILE", default="", help="where records and log are kept between runs"
+    )
     parser.add_argument("--trace", action="store_true", help="show each frame on stderr")
     return parser
 
@@ -107,6 +131,13 @@ def _address(value: str) -> str:
 def _topic(value: str) -> Topic:
     try:
         return topic_of(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _fault(value: str) -> Fault:
+    try:
+        return parse_fault(value)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -18,10 +18,11 @@ DETAIL_SHOWN_MAX = 300
 class Refused(Exception):
     """A command that is understood but cannot be done: the reason, and more for the log."""
 
-    def __init__(self, reason: str, detail: object = ""):
+    def __init__(self, reason: str, detail: object = "", status: bytes = b"failure"):
         super().__init__(reason)
         self.reason = reason
         self.detail = str(detail)
+        self.status = status
 
 
 class Acks:
@@ -36,6 +37,9 @@ class Acks:
         self._wanted = (
             {word.strip().decode("latin-1") for word in wanted.split(b",")} if wanted else ()
         )
+
+    def wants(self, kind: str) -> bool:
+        return kind in self._wanted
 
     def send(self, kind: str, status: bytes = b"success", **fields: Value) -> None:
         """Sends the ack of this type, if it was asked for."""
@@ -59,20 +63,25 @@ class Acks:
             ack["reason"] = reason
         if version is not None:
             ack["version"] = version
-        self._peer.send_ack(kind, encode(ack))
+        if kind == "persisted":
+            self._peer.send_persisted(encode(ack), self._header)
+        else:
+            self._peer.send_ack(kind, encode(ack), self._header)
 
-    def fail(self, reason: str, detail: str = "") -> None:
+    def fail(self, reason: str, detail: str = "", status: bytes = b"failure") -> None:
         """Says that the command failed and why, and notes it in the log, there with the detail.
 
         The word is the processed ack, for a publish the persisted one too. Who asked for neither
         hears it by the first type they did ask for.
         """
         verb = self._header.get("c", b"")
-        kinds = ["processed", "persisted"] if verb in PUBLISHES else ["processed"]
+        kinds = ["processed"]
+        if verb in PUBLISHES or (verb == b"sow_delete" and "s" in self._header):
+            kinds.append("persisted")
         if self._wanted and self._wanted.isdisjoint(kinds):
             kinds = [kind for kind in ACK_TYPES[1:] if kind in self._wanted][:1]
         for kind in kinds:
-            self.send(kind, b"failure", reason=reason.encode())
+            self.send(kind, status, reason=reason.encode("utf-8", "surrogateescape"))
         more = f": {detail[:DETAIL_SHOWN_MAX]!a}" if detail else ""
         self._peer.note(f"{verb.decode('latin-1')} failed: {reason}{more}")
 

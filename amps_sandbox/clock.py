@@ -20,8 +20,15 @@ class SystemClock:
 
     def __init__(self, loop: Loop):
         self._loop = loop
+        self._jumped_ns = 0
         self.monotonic = time.monotonic
-        self.time_ns = time.time_ns
+
+    def time_ns(self) -> int:
+        return time.time_ns() + self._jumped_ns
+
+    def jump(self, seconds: float) -> None:
+        """Changes the time of day; what is due after some seconds, stays so."""
+        self._jumped_ns += round(seconds * NANOSECONDS)
 
     def after(self, seconds: float, action: Callable[[], None]) -> Timer:
         return self._loop.after(seconds, action)
@@ -59,6 +66,10 @@ class ManualClock:
         timer = Timer(due, action)
         heapq.heappush(self._timers, (due, next(self._order), timer))
         return timer
+
+    def jump(self, seconds: float) -> None:
+        """Changes the time of day; what is due after some seconds, stays so."""
+        self._time_ns += round(seconds * NANOSECONDS)
 
     def forget(self) -> None:
         """Forgets all timers."""

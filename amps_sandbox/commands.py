@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Callable
 
 from . import deleting, reading
 from .acks import Acks, Refused
+from .log import Identity
+from .sequences import DUPLICATE
+from .sow import Record
 from .subscriptions import Subscription
 from .topics import Publication
 from .trace import text
@@ -22,6 +25,12 @@ DEVNULL = b"/AMPS/devnull"
 
 def publish(peer: Peer, frame: Frame, acks: Acks) -> None:
     header, topics = frame.header, peer.topics
+    identity = peer.identify(header)
+    if identity is DUPLICATE:
+        acks.send("processed")
+        acks.send("completed")
+        peer.persist(acks, header, DUPLICATE)
+        return
     topic = header.get("t")
     if not topic:
         raise Refused("no topic")
@@ -31,29 +40,35 @@ def publish(peer: Peer, frame: Frame, acks: Acks) -> None:
         if topic != DEVNULL:
             raise Refused("invalid topic")
     elif store is None:
-        topics.deliver(topic, frame.body, _passed_on(peer, header))
+        _refuse_unwritable(peer, topic, frame.body)
+        topics.deliver(topic, _publication(peer, frame, identity))
     else:
-        is_new = topics.publish(store, _publication(peer, frame))
+        _refuse_unwritable(peer, topic, frame.body)
+        is_new = topics.publish(store, _publication(peer, frame, identity))
     acks.send("processed")
     acks.send("completed")
     if is_new is not None:
         acks.send("stats", records_inserted=int(is_new), records_updated=int(not is_new))
-    acks.send("persisted")
+    peer.persist(acks, header, identity)
 
 
-def _publication(peer: Peer, frame: Frame) -> Publication:
+def _refuse_unwritable(peer: Peer, topic: bytes, body: bytes) -> None:
+    gate = peer.topics.may_write(peer, topic)
+    if gate is None:
+        raise Refused("not entitled")
+    if not gate.is_open:
+        now = peer.topics.clock.time_ns()
+        record = Record(None, body, peer.topics.fields, time_ns=now)
+        if not gate.admits(peer.topics.source(topic).scope(record, now)):
+            raise Refused("not entitled", "outside the filter of what may be written")
+
+
+def _publication(peer: Peer, frame: Frame, identity: Identity | None) -> Publication:
     header = frame.header
     is_delta = header["c"] == b"delta_publish"
-    user_id = _passed_on(peer, header).get("user_id")
-    key, x = header.get("k"), header.get("x")
-    return Publication(frame.body, key, x, header.get("e"), is_delta, user_id)
-
-
-def _passed_on(peer: Peer, header: Header) -> dict[str, bytes]:
-    extras: dict[str, bytes] = {key: header[key] for key in ("k", "x") if key in header}
-    if peer.server.settings.expose_user and peer.user:
-        extras["user_id"] = peer.user.encode("utf-8", "surrogateescape")
-    return extras
+    key, x, user = header.get("k"), header.get("x"), peer.user_bytes
+    user_id = user if peer.server.settings.expose_user else None
+    return Publication(frame.body, key, x, header.get("e"), is_delta, user_id, user, identity)
 
 
 def unsubscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
@@ -86,6 +101,7 @@ def _ids(value: bytes | None) -> set[bytes]:
 
 
 def flush(_peer: Peer, _frame: Frame, acks: Acks) -> None:
+    """Of the acks that were asked for, the persisted one comes after those of messages before."""
     for kind in ("processed", "completed", "persisted"):
         acks.send(kind)
 

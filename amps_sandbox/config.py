@@ -7,7 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Callable, NamedTuple, Union
 
 from .declarations import RESERVED, Conflated, Topic, User, View, topic_of, user_of
+from .expressions import BadExpression
+from .options import parse_seconds
+from .patterns import name_or_pattern
 
+DUPLICATES = ("failure", "success")  # how a publish is acked that was there before
 REGEX_GROUPS = ("per_topic", "single")
 PARTS_MAX = 64  # of a composite message type
 COMPOSITES = ("composite-local", "composite-global")
@@ -33,6 +37,10 @@ class Plan(NamedTuple):
     conflated: list[Conflated]
     users: list[User]
     has_single_group: bool
+    txlog: list[str]
+    ack_conflation_s: float
+    duplicates_fail: bool
+    storage: str
 
 
 def plan(
@@ -43,6 +51,10 @@ def plan(
     views: Iterable[View] = (),
     conflated: Iterable[Conflated] = (),
     users: Users = (),
+    txlog: Iterable[str] = (),
+    ack_conflation: str | float | None = None,
+    duplicate_acks: str | None = None,
+    db: str | os.PathLike[str] = "",
 ) -> Plan:
     """Everything of both, the file's first. Raises BadConfig, and OSError if there is no file."""
     source, where = _read(config)
@@ -62,6 +74,9 @@ def plan(
             conflated=told.each("conflated", Conflated) + list(conflated),
             users=told.each("user", User) + [user_of(user) for user in pairs],
             has_single_group=told.regex_groups() == "single",
+            txlog=told.logged() + _logged([txlog] if isinstance(txlog, str) else list(txlog)),
+            storage=os.fspath(db) or told.storage(),
+            **told.acks(ack_conflation, duplicate_acks),
         )
         told.refuse_the_rest()
         _check(found)
@@ -135,6 +150,22 @@ class _Told:
         found = self._left.pop("sow", {})
         return "" if found == {} else str(_made(_Sow, found, "sow").regex_groups)
 
+    def logged(self) -> list[str]:
+        found = self._left.pop("txlog", {})
+        return [] if found == {} else list(_made(_Txlog, found, "txlog").topics)
+
+    def storage(self) -> str:
+        found = self._left.pop("storage", {})
+        return "" if found == {} else str(_made(_Storage, found, "storage").path)
+
+    def acks(self, conflation: str | float | None, duplicate: str | None) -> dict[str, Any]:
+        found = self._left.pop("acks", {})
+        said = {"conflation": conflation, "duplicate": duplicate}
+        if isinstance(found, Mapping):
+            found = {**found, **{name: value for name, value in said.items() if value is not None}}
+        made = _made(_Acks, found, "acks")
+        return {"ack_conflation_s": made.conflation_s, "duplicates_fail": made.duplicates_fail}
+
 
 def _made(make: Callable[..., Any], entry: Any, where: str) -> Any:
     """One table as an object; a key that its maker does not know is refused by name."""
@@ -167,6 +198,40 @@ class _Sow:
             known = ", ".join(REGEX_GROUPS)
             raise ValueError(f"regex_groups {regex_groups!r}: want one of {known}")
         self.regex_groups = regex_groups
+
+
+class _Txlog:
+    def __init__(self, topics: list[str]):
+        self.topics = _logged(_words(topics, "topics"))
+
+
+def _logged(topics: list[str]) -> list[str]:
+    for topic in topics:
+        if not isinstance(topic, str) or not topic:
+            raise ValueError(f"txlog: {topic!r}: want a topic or a regular expression")
+        try:
+            name_or_pattern(topic.encode("utf-8", "surrogateescape"))
+        except BadExpression as error:
+            raise ValueError(f"txlog: {topic!r}: {error}") from error
+    return topics
+
+
+class _Storage:
+    def __init__(self, path: str = ""):
+        if not isinstance(path, str):
+            raise ValueError(f"path {path!r}: want the name of a file")
+        self.path = path
+
+
+class _Acks:
+    def __init__(self, conflation: str | float = "1s", duplicate: str = "failure"):
+        interval_s = None if isinstance(conflation, bool) else parse_seconds(str(conflation))
+        if interval_s is None:
+            raise ValueError(f"conflation {conflation!r}: want a time")
+        if duplicate not in DUPLICATES:
+            raise ValueError(f"duplicate {duplicate!r}: want one of {', '.join(DUPLICATES)}")
+        self.conflation_s = interval_s
+        self.duplicates_fail = duplicate == "failure"
 
 
 class _Composite:

@@ -89,16 +89,18 @@ class Conflated:
 class Permission:
     """What a user may do with the topics that a name or regular expression says.
 
-    `read` is True, False or a filter that a message must match to be seen.
+    `read` is True, False or a filter that a message must match to be seen; `write` one that it
+    must match to be published, or a record to be deleted.
     """
 
-    def __init__(self, topic: str, read: bool | str = False, write: bool = True):
+    def __init__(self, topic: str, read: bool | str = False, write: bool | str = True):
         self.topic = _name(topic, "permission")
         if not isinstance(read, (bool, str)):
             raise ValueError(f"permission {topic!r}: read {read!r}: want true, false or a filter")
-        if write is not True:
-            raise ValueError(f"permission {topic!r}: write {write!r}: only true is supported")
+        if not isinstance(write, (bool, str)):
+            raise ValueError(f"permission {topic!r}: write {write!r}: want true, false or a filter")
         self.read = read
+        self.write = write
 
 
 class User:

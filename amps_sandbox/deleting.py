@@ -11,6 +11,7 @@ from .expressions import Filter
 from .options import parse_options
 from .patterns import is_regex
 from .requests import filter_of, keys_of, pattern_of
+from .sequences import DUPLICATE
 from .sow import Record, Store
 from .subscriptions import Gate
 from .trace import text
@@ -26,6 +27,13 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
     A bookmark would name messages of a queue, and there is none.
     """
     header = frame.header
+    identity = peer.identify(header)
+    if identity is DUPLICATE:
+        acks.send("processed")
+        acks.send("completed")
+        acks.send("stats", topic_matches=0, matches=0, records_deleted=0)
+        peer.persist(acks, header, DUPLICATE)
+        return
     topic = header.get("t")
     if not topic:
         raise Refused("no topic")
@@ -35,14 +43,25 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
     if sum(ways) != 1:
         raise Refused("invalid sow_delete", "want a filter, keys or a body, and one of them only")
     condition = filter_of(header)
-    stores = _stores(peer, topic, "non_regex_topic" in parse_options(text(header.get("opts", b""))))
-    chosen = [_chosen(peer, store, frame, condition) for store in stores]
+    options = parse_options(text(header.get("opts", b"")))
+    is_literal = "non_regex_topic" in options or not is_regex(topic)
+    stores = _stores(peer, topic, is_literal)
+    writable = [(store, peer.topics.may_write(peer, store.topic)) for store in stores]
+    if is_literal and writable[0][1] is None:
+        raise Refused("not entitled")
+    chosen = [
+        _chosen(peer, store, gate, frame, condition) for store, gate in writable if gate is not None
+    ]
     acks.send("processed")
     deleted = 0
     for store, records, _ in chosen:
         for record in records:
             if store.records.get(record.key or b"") is record:
-                peer.topics.delete(store, record)
+                if identity is None:
+                    peer.topics.delete(store, record)
+                else:
+                    key = record.key or b""
+                    peer.topics.delete_as(store, key, peer.user_bytes, identity)
                 deleted += 1
     acks.send("completed")
     acks.send(
@@ -51,13 +70,13 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
         matches=sum(len(records) for _, records, _ in chosen),
         records_deleted=deleted,
     )
-    acks.send("persisted")
+    peer.persist(acks, header, identity)
 
 
 def _stores(peer: Peer, topic: bytes, is_literal: bool) -> list[Store]:
     """The topics that are meant, without those that are made of others."""
     stores = peer.topics.stores
-    if is_literal or not is_regex(topic):
+    if is_literal:
         store = stores.get(topic)
         if store is None or store.is_derived:
             raise Refused("invalid topic", "it keeps no records of its own")
@@ -67,14 +86,14 @@ def _stores(peer: Peer, topic: bytes, is_literal: bool) -> list[Store]:
 
 
 def _chosen(
-    peer: Peer, store: Store, frame: Frame, condition: Filter | None
+    peer: Peer, store: Store, gate: Gate, frame: Frame, condition: Filter | None
 ) -> tuple[Store, list[Record], int]:
     """The records to delete, and how many were compared."""
     topics = peer.topics
     keys = keys_of(frame.header)
     if frame.body:
         keys = frozenset([_key_of_body(peer, store, frame.header, frame.body)])
-    gate = Gate(condition, None, None, peer.name, peer.user.encode("utf-8", "surrogateescape"))
+    gate = gate._replace(wanted=condition)
     source, now_ns = topics.source(store.topic), topics.clock.time_ns()
     records, examined = queries.matching(source, store.chosen(keys), gate, now_ns)
     return store, records, examined

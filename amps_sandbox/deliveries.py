@@ -29,6 +29,7 @@ class Source(NamedTuple):
             record.fields,
             topic=self.topic,
             sow_key=record.key,
+            bookmark=record.bookmark,
             correlation_id=record.x,
             message_size=len(record.body),
             last_updated=record.time_ns / NANOSECONDS,
@@ -78,7 +79,9 @@ class News:
             )
         return self._deltas[with_keys]
 
-    def publish(self, sids: bytes, body: bytes, has_key: bool, has_stamp: bool) -> bytes:
+    def publish(
+        self, sids: bytes, body: bytes, *, has_key: bool, has_stamp: bool, has_bookmark: bool
+    ) -> bytes:
         record = self.change.told
         return publish_frame(
             self.source.topic,
@@ -88,6 +91,7 @@ class News:
             x=record.x,
             stamp=timestamp(self.time_ns) if has_stamp else None,
             user_id=self.user_id,
+            bookmark=record.bookmark if has_bookmark else None,
         )
 
 
@@ -110,9 +114,10 @@ def publish_frame(
     x: bytes | None,
     stamp: bytes | None,
     user_id: bytes | None,
+    bookmark: bytes | None = None,
 ) -> bytes:
     parts = [b'{"c":"p",', member("t", topic), b",", member("sids", sids)]
-    _add(parts, k=key, x=x, ts=stamp, user_id=user_id)
+    _add(parts, bm=bookmark, k=key, x=x, ts=stamp, user_id=user_id)
     return _framed(parts, body)
 
 

@@ -88,7 +88,7 @@ class Loop:
 
         Without a running thread nobody else is at work, and it is called right here.
         """
-        if threading.current_thread() is self._thread:
+        if self.is_current:
             return function()
         call = _Call(function)
         with self._calls_lock:
@@ -97,6 +97,20 @@ class Loop:
                 self._calls.append(call)
                 self._wake()
         return cast(Result, call.result()) if waits else function()
+
+    def post(self, function: Callable[[], None]) -> bool:
+        """Has it called on the loop's thread and waits for nothing; False if there is no thread."""
+        with self._calls_lock:
+            if not self._accepts_calls:
+                return False
+            self._calls.append(lambda: self.guard(function))
+            self._wake()
+        return True
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller is on the loop's thread."""
+        return threading.current_thread() is self._thread
 
     def watch(self, sock: socket.socket, events: int, ready: Callable[[int], None]) -> None:
         """Calls `ready` when the socket can be read or written; watching again changes it."""

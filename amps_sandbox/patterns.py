@@ -28,3 +28,14 @@ def topic_pattern(
     """
     pattern = compile_pattern(topic.decode("latin-1"))
     return lambda name: pattern.search(name.decode("latin-1"), Watch(tell))
+
+
+def name_or_pattern(name: bytes) -> Callable[[bytes], bool]:
+    """Whether a topic has just this name, or matches it as a regular expression.
+
+    Raises BadPattern.
+    """
+    if not is_regex(name):
+        return lambda topic: topic == name
+    found = topic_pattern(name)
+    return lambda topic: topic == name or found(topic)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import queries
+from . import queries, replaying
 from .acks import Acks, Refused, query_id_of
 from .queries import Found
 from .requests import Request
@@ -22,11 +22,16 @@ NO_RECORDS = {"topic_matches": 0, "matches": 0, "records_returned": 0}
 
 
 def subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
+    if replaying.changes_state(peer, frame.header, acks):
+        return
     request = Request(frame.header, peer.note)
     subscription = _subscription(peer, frame.header, request)
+    subscription.replay = replaying.replay_of(subscription, frame.header, acks)
     _add(peer, subscription)
     _note_ignored(peer, request, frame.header)
     acks.send("processed")
+    if subscription.replay is not None:
+        peer.replays.begin(subscription.replay)
     if request.is_delta:
         acks.send("stats", **NO_RECORDS)
 
@@ -75,7 +80,7 @@ def _subscription(
 ) -> Subscription:
     """The subscription that a command asks for, not yet added. Raises Refused."""
     sub_id = header.get("sub_id") or header.get("cid")
-    request.refuse_replay(header)
+    request.refuse_replay(header, peer.server.txlog is not None)
     if not sub_id or b"," in sub_id:
         raise Refused("invalid sub id")
     if sub_id not in peer.subscriptions:
@@ -110,15 +115,19 @@ def _refuse_unreadable(peer: Peer, request: Request) -> None:
 
 def _add(peer: Peer, subscription: Subscription) -> None:
     request = subscription.request
+    before = peer.subscriptions.get(subscription.sub_id)
+    if before is not None and (before.replay is not None or subscription.replay is not None):
+        peer.topics.remove([before])
     peer.subscriptions[subscription.sub_id] = subscription
-    peer.topics.add(subscription)
+    if subscription.replay is None:
+        peer.topics.add(subscription)
     shown = f"{text(request.topic[:100])!a} as {text(subscription.sub_id[:100])!a}"
     peer.note(f"{text(request.verb)} to {shown}")
 
 
 def _note_ignored(peer: Peer, request: Request, header: Header) -> None:
-    if header.get("bm"):
-        peer.note("ignored bookmark: nothing is logged, the query is about now")
+    if header.get("bm") and request.is_query:
+        peer.note("ignored bookmark: the query is about now")
     if request.unknown_options:
         peer.note(f"ignored options: {', '.join(request.unknown_options)[:100]!a}")
 

@@ -28,7 +28,8 @@ FLAGS = {"replace", "timestamp", "oof", "no_empties", "send_keys", "no_sowkey", 
 VALUES = {"top_n", "skip_n", "select", "conflation", "conflation_key", "projection", "grouping"}
 PAGING = {b"sow_and_subscribe", b"sow_and_delta_subscribe"}
 AGGREGATING = {b"sow", *PAGING}
-IGNORED = {"live", "fully_durable", "bookmark"}  # known, and without effect here
+OF_REPLAYS = {"pause", "resume", "rate", "rate_max_gap", "bookmark_not_found"}
+IGNORED = {"live", "fully_durable", "bookmark"}  # known, and without effect on what is live
 
 _LEGACY = (
     ("send_oof", b"true", "oof"),
@@ -88,7 +89,7 @@ class Request:
 
     @property
     def unknown_options(self) -> list[str]:
-        return sorted(set(self.options) - FLAGS - VALUES - IGNORED)
+        return sorted(set(self.options) - FLAGS - VALUES - OF_REPLAYS - IGNORED)
 
     def has(self, option: str) -> bool:
         return option in self.options
@@ -106,15 +107,16 @@ class Request:
             return topic == self.topic
         return self.matches_topic(topic)
 
-    def refuse_replay(self, header: Header) -> None:
-        """Refuses what needs a transaction log rather than doing half of it."""
-        if header.get("bm"):
+    def refuse_replay(self, header: Header, has_log: bool) -> None:
+        """Refuses what only a replay can be, and what a replay cannot."""
+        is_replay = header.get("bm") and not self.is_query
+        if header.get("bm"):  # a query has the records of now, whatever it begins with
             if self.is_delta or self.projection is not None:
                 raise Refused("invalid options", "a bookmark with deltas or a projection")
-            if self.verb not in PAGING:  # a query has the records of now, whatever it begins with
+            if is_replay and not has_log:
                 raise Refused("invalid topic", "a bookmark, but there is no log")
-        if self.has("pause") or self.has("resume"):
-            raise Refused("invalid options", "pause or resume without a replay")
+        if not is_replay and {"pause", "resume", "rate", "rate_max_gap"} & set(self.options):
+            raise Refused("invalid options", "pause, resume or rate without a replay")
 
     def refuse_chance(self) -> None:
         """Refuses a filter whose answer may change while the record does not."""

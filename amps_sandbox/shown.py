@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from .clock import NANOSECONDS, timestamp
+from .log import Entry
 from .server import Server
 from .sow import Record
 from .trace import text
@@ -38,6 +40,47 @@ def shown_record(record: Record) -> SowRecord:
         None if record.x is None else text(record.x),
         timestamp(record.time_ns).decode(),
         None if seconds is None else record.time_ns / NANOSECONDS + seconds,
+    )
+
+
+class JournalEntry(NamedTuple):
+    """One entry of the transaction log. Its kind is "publish" or "sow_delete".
+
+    `client` is the name of who published, and `sequence` the number within the bookmark.
+    """
+
+    position: int
+    bookmark: str
+    client: str
+    sequence: int
+    topic: str
+    message_type: str
+    kind: str
+    key: str | None
+    data: bytes
+    correlation_id: str | None
+    user: str | None
+    expiration: int | None
+    timestamp: str
+
+
+def shown_entry(entry: Entry, names: Mapping[int, bytes]) -> JournalEntry:
+    publisher, sequence = entry.identity
+    label = entry.label
+    return JournalEntry(
+        entry.position,
+        text(entry.bookmark),
+        text(names.get(publisher, b"")),
+        sequence,
+        text(label.topic),
+        label.message_type,
+        "sow_delete" if label.is_delete else "publish",
+        None if entry.key is None else text(entry.key),
+        entry.body,
+        None if entry.x is None else text(entry.x),
+        None if label.user is None else text(label.user),
+        entry.lifetime_s,
+        timestamp(entry.time_us * 1000).decode(),
     )
 
 

@@ -25,7 +25,10 @@ class Record:
     for ever. `fields` are read from the body when somebody asks, once.
     """
 
-    __slots__ = ("key", "body", "x", "time_ns", "lifetime_s", "number", "_read", "_fields")
+    __slots__ = (
+        *("key", "body", "x", "time_ns", "lifetime_s", "number", "bookmark"),
+        *("_read", "_fields"),
+    )
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class Record:
         self.time_ns = time_ns
         self.lifetime_s = lifetime_s
         self.number = number
+        self.bookmark: bytes | None = None  # once it is logged
         self._read = read
         self._fields = fields
 
@@ -98,6 +102,7 @@ class Store:
         self.records: dict[bytes, Record] = {}
         self.expired: Callable[[Record], None] | None = None  # is told whose time is up
         self.settle: Callable[[], None] = _settled  # brings records up to date before they are read
+        self.touched: Callable[[bytes], None] | None = None  # is told whose record is another one
         self._key_domain = key_domain
         self._clock = clock
         self._expires = expires
@@ -131,9 +136,21 @@ class Store:
             record.number = next(self._numbers) if old is None else old.number
             if record.lifetime_s is not None:
                 self._await(record)
+            if self.touched is not None:
+                self.touched(record.key)
         return old
 
+    def restore(self, record: Record) -> None:
+        """Takes back a record that was stored, with its number; the highest comes last."""
+        assert record.key is not None
+        self.records[record.key] = record
+        self._numbers = itertools.count(record.number + 1)
+        if record.lifetime_s is not None:
+            self._await(record)
+
     def remove(self, key: bytes) -> Record | None:
+        if self.touched is not None:
+            self.touched(key)
         return self.records.pop(key, None)
 
     def chosen(self, keys: Collection[bytes] | None = None) -> Collection[Record]:
@@ -143,6 +160,12 @@ class Store:
             return self.records.values()
         chosen = [self.records[key] for key in keys if key in self.records]
         return sorted(chosen, key=lambda record: record.number)
+
+    def retire(self) -> None:
+        """Nothing expires any more, and nobody is told of anything."""
+        self._due = []
+        self.touched = None
+        self.watch_expiry()
 
     # Expiration
 

@@ -12,6 +12,7 @@ from .sow import Change
 
 if TYPE_CHECKING:
     from .peer import Peer
+    from .replays import Replay
     from .shaping import Shape
 
 
@@ -50,7 +51,7 @@ class Subscription:
 
     __slots__ = (
         *("peer", "sub_id", "query_id", "request", "is_delta", "wants_oof", "has_key"),
-        *("has_stamp", "no_empties", "with_keys", "shape"),
+        *("has_stamp", "has_bookmark", "no_empties", "with_keys", "shape", "replay"),
     )
 
     def __init__(self, peer: Peer, sub_id: bytes, request: Request, query_id: bytes | None = None):
@@ -62,8 +63,10 @@ class Subscription:
         self.wants_oof = request.has("oof")
         self.has_key = not request.has("no_sowkey")
         self.has_stamp = request.has("timestamp")
+        self.has_bookmark = request.has("bookmark")
         self.no_empties = request.has("no_empties")
         self.with_keys = not self.no_empties or request.has("send_keys")
+        self.replay: Replay | None = None  # from its bookmark on, if it has one
         self.shape: Shape | None = None  # what it sends through, if messages do not go as they come
 
     @property
@@ -72,7 +75,9 @@ class Subscription:
 
     def is_plain(self, has_records: bool) -> bool:
         """Whether it takes each publish as it comes."""
-        if self.request.select is not None or self.shape is not None or not self.has_key:
+        if self.request.select is not None or self.shape is not None:
+            return False
+        if not self.has_key or self.has_bookmark:
             return False
         return not (has_records and (self.is_delta or self.wants_oof))
 
@@ -130,6 +135,7 @@ class Subscription:
                     x=record.x,
                     stamp=stamp,
                     user_id=user_id,
+                    bookmark=record.bookmark if self.has_bookmark else None,
                 )
             )
 

@@ -10,6 +10,7 @@ from .bodies import BodyType, InvalidBody
 from .clock import Clock, timestamp
 from .deliveries import News, Source, oof_frame
 from .entitlements import Entitlements
+from .log import Identity, Log
 from .requests import Request
 from .sow import Change, Fields, Record, Store
 from .subscriptions import Gate, Subscription
@@ -31,7 +32,9 @@ class Publication(NamedTuple):
     x: bytes | None = None
     lifetime_s: int | None = None
     is_delta: bool = False
-    user_id: bytes | None = None
+    user_id: bytes | None = None  # as subscribers are told
+    user: bytes | None = None
+    identity: Identity | None = None  # without one it is not logged
 
 
 class _Plain(NamedTuple):
@@ -63,6 +66,7 @@ class Topics:
         stores: Iterable[Store],
         entitlements: Entitlements,
         log: Callable[[str], None],
+        txlog: Log | None = None,
     ):
         self.type = body_type
         self.clock = clock
@@ -70,6 +74,7 @@ class Topics:
         self.changes = 0  # of records, in all stores
         self._entitlements = entitlements
         self._log = log
+        self._txlog = txlog
         self._derived: dict[bytes, list[Derived]] = {}
         self._subscriptions: dict[tuple[Peer, bytes], Subscription] = {}
         self._routes: dict[bytes, _Routes] = {}
@@ -88,6 +93,11 @@ class Topics:
             for derived in followers:
                 derived.wake()
 
+    def retire(self) -> None:
+        """Others take its place: from now on it does nothing by itself."""
+        for store in self.stores.values():
+            store.retire()
+
     def follow(self, topic: bytes, derived: Derived) -> None:
         """From now on it is told of each change of the topic; views come before conflated ones."""
         self._derived.setdefault(topic, []).append(derived)
@@ -105,6 +115,9 @@ class Topics:
 
     def remove(self, subscriptions: Iterable[Subscription]) -> None:
         for subscription in subscriptions:
+            if subscription.replay is not None:
+                subscription.replay.stop()
+                continue
             del self._subscriptions[subscription.peer, subscription.sub_id]
             if subscription.shape is not None:
                 subscription.shape.stop()
@@ -135,6 +148,14 @@ class Topics:
             user=user,
         )
 
+    def may_write(self, peer: Peer, topic: bytes) -> Gate | None:
+        """Which messages this peer may publish or delete there; None if it may not at all."""
+        allowed = self._entitlements.writing(peer.user, topic)
+        if allowed is False:
+            return None
+        user = peer.user.encode("utf-8", "surrogateescape")
+        return Gate(None, None, None if allowed is True else allowed, peer.name, user)
+
     # What happens to records, in this order: the store, subscribers, views, conflated topics
 
     def publish(self, store: Store, message: Publication) -> bool:
@@ -147,13 +168,59 @@ class Topics:
         except InvalidBody as error:
             raise Refused("invalid message", error) from error
         old = store.put(record)
+        record.bookmark = self._logged(store.topic, message, record, now)
         self.spread(store, Change(old, record), now, message.user_id)
         return old is None
+
+    def _logged(self, topic: bytes, message: Publication, record: Record, now: int) -> bytes | None:
+        """Puts a message into the log if its topic is logged; its bookmark there."""
+        if self._txlog is None or message.identity is None:
+            return None
+        label = self._txlog.label(self.type.name, topic, message.user)
+        if label is None:
+            return None
+        key, body, x = record.key, record.body, record.x
+        self._txlog.append(label, message.identity, now, body, key, x, message.lifetime_s)
+        return b"%d|%d|" % message.identity
+
+    def is_logged(self, topic: bytes) -> bool:
+        """Whether the log has what is published there; what is made of other topics, it has not."""
+        store = self.stores.get(topic)
+        if self._txlog is None or (store is not None and store.is_derived):
+            return False
+        return self._txlog.label(self.type.name, topic) is not None
+
+    def delete_as(self, store: Store, key: bytes, user: bytes | None, by: Identity) -> None:
+        """Deletes a record, if it is there, at a client's command, and logs that."""
+        record = store.remove(key)
+        now = self.clock.time_ns()
+        if self._txlog is not None:
+            label = self._txlog.label(self.type.name, store.topic, user, is_delete=True)
+            if label is not None:
+                self._txlog.append(label, by, now, b"", key)
+        if record is not None:
+            self.spread(store, Change(record, None, b"deleted"), now)
 
     def delete(self, store: Store, record: Record, cause: bytes = b"deleted") -> None:
         assert record.key is not None
         store.remove(record.key)
         self.spread(store, Change(record, None, cause), self.clock.time_ns())
+
+    def restore(self, store: Store, records: Iterable[Record]) -> None:
+        """Takes back records that were stored, also into the topics that are made of this one."""
+        for record in records:
+            store.restore(record)
+            for derived in self._derived.get(store.topic, ()):
+                derived.follow(Change(None, record), record.time_ns)
+
+    def rewind(self, store: Store, key: bytes, record: Record | None) -> None:
+        """Puts a key's former record back, or none, also in the topics made of this one."""
+        old = store.remove(key) if record is None else store.put(record)
+        self.changes += 1
+        if old is not None or record is not None:
+            change = Change(old, record, b"" if record is not None else b"deleted")
+            for derived in self._derived.get(store.topic, ()):
+                derived.follow(change, self.clock.time_ns())
 
     def key_of(self, store: Store, body: bytes, key: bytes | None) -> tuple[bytes, Fields | None]:
         """The key that a message has in a store, and its fields if they had to be read."""
@@ -178,10 +245,10 @@ class Topics:
             x = updated.x if x is None else x
         lifetime_s = store.lifetime_s(message.lifetime_s, updated)
         return Record(
-            key, body, self._fields, x=x, time_ns=now, lifetime_s=lifetime_s, fields=fields
+            key, body, self.fields, x=x, time_ns=now, lifetime_s=lifetime_s, fields=fields
         )
 
-    def _fields(self, body: bytes) -> Fields:
+    def fields(self, body: bytes) -> Fields:
         """What a filter sees of a body. One that cannot be read has no fields."""
         try:
             return self.type.fields(body)
@@ -191,16 +258,19 @@ class Topics:
 
     # Fan-out
 
-    def deliver(self, topic: bytes, body: bytes, extras: dict[str, bytes]) -> None:
+    def deliver(self, topic: bytes, message: Publication) -> None:
         """Sends a message of a topic without records; one frame to each peer, with all its ids."""
+        body, key, x, user_id = message.body, message.key, message.x, message.user_id
         routes = self._routes.get(topic) or self._find_routes(topic)
-        if routes.plain:
-            self._tell_plain(routes.plain, body, extras)
-        if routes.choosy:
+        if routes.choosy or message.identity is not None:
             now = self.clock.time_ns()
-            record = Record(extras.get("k"), body, self._fields, x=extras.get("x"), time_ns=now)
+            record = Record(key, body, self.fields, x=x, time_ns=now)
+            record.bookmark = self._logged(topic, message, record, now)
+        if routes.plain:
+            self._tell_plain(routes.plain, body, key, x, user_id)
+        if routes.choosy:
             source = Source(topic, self.type, self._log)
-            self._tell(routes, News(source, Change(None, record), now, extras.get("user_id")))
+            self._tell(routes, News(source, Change(None, record), now, user_id))
 
     def spread(
         self, store: Store, change: Change, time_ns: int, user_id: bytes | None = None
@@ -210,9 +280,8 @@ class Topics:
         topic = store.topic
         routes = self._routes.get(topic) or self._find_routes(topic)
         if routes.plain and change.new is not None:
-            extras = {"k": change.new.key, "x": change.new.x, "user_id": user_id}
-            said = {name: value for name, value in extras.items() if value is not None}
-            self._tell_plain(routes.plain, change.new.body, said, time_ns)
+            new = change.new
+            self._tell_plain(routes.plain, new.body, new.key, new.x, user_id, time_ns)
         if routes.choosy:
             self._tell(routes, News(self.source(topic), change, time_ns, user_id))
         for derived in self._derived.get(topic, ()):
@@ -222,12 +291,15 @@ class Topics:
         self,
         routes: list[_Plain],
         body: bytes,
-        extras: dict[str, bytes],
+        key: bytes | None,
+        x: bytes | None,
+        user_id: bytes | None,
         time_ns: int | None = None,
     ) -> None:
         """Sends a message that was published at that time, or right now."""
         stamp = None
-        added = b"".join(b"," + member(key, value) for key, value in extras.items())
+        extras = ("k", key), ("x", x), ("user_id", user_id)
+        added = b"".join(b"," + member(*extra) for extra in extras if extra[1] is not None)
         tail = b'%b,"l":%d}%b' % (added, len(body), body)
         for peer, start, has_stamp in routes:
             if has_stamp:
@@ -293,6 +365,7 @@ class Topics:
                 body,
                 has_key=any(one.has_key for one in told),
                 has_stamp=any(one.has_stamp for one in told),
+                has_bookmark=any(one.has_bookmark for one in told),
             )
         )
 

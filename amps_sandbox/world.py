@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
 from .aggregation import Aggregation, check
 from .bodies import BodyType, body_type
@@ -14,22 +14,41 @@ from .deliveries import Source
 from .derived import ConflatedTopic, ViewTopic
 from .entitlements import Entitlements
 from .expressions import Filter, parse_filter, parse_projection
+from .log import Log
 from .sow import Store
 from .topics import Topics
 
+if TYPE_CHECKING:
+    from .storage import Storage
+
 
 def make_topics(
-    plan: Plan, message_types: Iterable[str], clock: Clock, log: Callable[[str], None]
+    plan: Plan,
+    message_types: Iterable[str],
+    clock: Clock,
+    log: Callable[[str], None],
+    txlog: Log | None = None,
 ) -> dict[str, Topics]:
     """The topics by message type. Raises BadConfig for what no such type can have."""
     try:
         entitlements = Entitlements(plan.users)
         return {
-            name: _topics(plan, body_type(name, plan.composites), clock, entitlements, log)
+            name: _topics(plan, body_type(name, plan.composites), clock, entitlements, log, txlog)
             for name in sorted(message_types)
         }
     except ValueError as error:
         raise bad(plan.where, error) from error
+
+
+def make_storage(plan: Plan) -> Storage | None:
+    """Where data outlives the process, if it shall. Raises BadConfig."""
+    if not plan.storage:
+        return None
+    try:
+        from .storage import Storage  # here, for few sandboxes need it, and some Pythons lack it
+    except ImportError as error:
+        raise bad(plan.where, f"storage: {error}") from error
+    return Storage(plan.storage)
 
 
 def _topics(
@@ -38,6 +57,7 @@ def _topics(
     clock: Clock,
     entitlements: Entitlements,
     log: Callable[[str], None],
+    txlog: Log | None,
 ) -> Topics:
     declared = [topic for topic in plan.topics if topic.message_type == kind.name]
     for topic in declared:
@@ -47,7 +67,7 @@ def _topics(
                 " so its publisher must name the record: want no key"
             )
     stores = [_store(topic, clock) for topic in declared]
-    topics = Topics(kind, clock, stores, entitlements, log)
+    topics = Topics(kind, clock, stores, entitlements, log, txlog)
     derived: list[View | Conflated] = [*plan.views, *plan.conflated]
     for made in derived:
         if made.message_type == kind.name:

@@ -161,10 +161,12 @@ static void a_sequence_met_twice_is_refused(void)
 {
     size_t   size;
     char    *bytes = small_file(&size);
-    uint32_t one = head_of(bytes, 9), other = head_of(bytes, 8);
-    block_in(bytes, one)->sequence = 8;
-    sign(bytes, one);
-    CHECK(one != other && !whole_or_refused("twice", bytes, size));
+    uint32_t head = head_of(bytes, 9);
+    for (uint32_t at = head; at != AMPS_LAYOUT_NO_BLOCK; at = block_in(bytes, at)->next) {
+        block_in(bytes, at)->sequence = 8;
+    }
+    sign(bytes, head);
+    CHECK(!whole_or_refused("twice", bytes, size));
     free(bytes);
 }
 
@@ -207,6 +209,29 @@ static void both_slots_damaged_is_refused(void)
     header->slots[1].assigned ^= 1;
     CHECK(!whole_or_refused("slots", bytes, size));
     free(bytes);
+}
+
+static void spoil_slot(const char *name, int which)
+{
+    write_at(in_folder(name), offsetof(amps_layout_header, slots[which]) + 8, "??", 2);
+}
+
+static void each_slot_alone_knows_of_a_growth(void)
+{
+    for (int which = 0; which < 2; which++) {
+        unlink(in_folder("grown"));
+        amps_file_records *records = open_records("grown", BLOCK_SIZE, 4);
+        put(records, 1, 20); /* grows, and nothing is discarded after */
+        amps_file_records_free(records);
+        spoil_slot("grown", which);
+        records = open_records("grown", BLOCK_SIZE, 4);
+        CHECK_NUMBER(amps_file_records_count(records), 20);
+        amps_file_records_free(records);
+        spoil_slot("grown", !which); /* opening has mended the first */
+        records = open_records("grown", BLOCK_SIZE, 4);
+        CHECK_NUMBER(amps_file_records_count(records), 20);
+        amps_file_records_free(records);
+    }
 }
 
 /* A slot that claims more blocks than memory can address. */
@@ -257,6 +282,7 @@ int main(void)
     RUN(a_record_larger_than_the_file_is_refused);
     RUN(one_bytes_worth_of_chains_shared_is_refused);
     RUN(both_slots_damaged_is_refused);
+    RUN(each_slot_alone_knows_of_a_growth);
     RUN(vast_claims_are_refused);
     RUN(random_bytes_are_refused);
     folder_remove();

@@ -158,6 +158,41 @@ static void the_child_of_a_fork_leaves_the_file_alone(void)
     free(before);
 }
 
+/* A grandchild that was forked off, has let go of the store, and lives on. */
+static void open_and_fork(int out)
+{
+    amps_publish_store *store = open_file("orphaned");
+    add_many(store, 3);
+    if (fork() == 0) {
+        amps_publish_store_drop(store);
+        pid_t own = getpid();
+        CHECK(write(out, &own, sizeof own) == sizeof own);
+    }
+    for (;;) {
+        pause();
+    }
+}
+
+static void the_lock_ends_with_the_process_whoever_was_forked_off(void)
+{
+    int   pipe_ends[2];
+    pid_t grandchild;
+    CHECK(pipe(pipe_ends) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        open_and_fork(pipe_ends[1]);
+    }
+    CHECK(read(pipe_ends[0], &grandchild, sizeof grandchild) == sizeof grandchild);
+    CHECK_STATUS(refused("orphaned", "another store has it open"), AMPS_STORE);
+    CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+    amps_publish_store *store = open_file("orphaned");
+    CHECK_NUMBER(check_whole(store), 3);
+    close_store(store, false);
+    CHECK(kill(grandchild, SIGKILL) == 0);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+}
+
 static void case_50_a_file_grows_only_with_consent(void)
 {
     amps_publish_store_options options = options_of(128, 100);
@@ -217,6 +252,13 @@ static void synced_stores_take_back_what_did_not_reach_the_disk(void)
     CHECK_STATUS(try_add(store, &sequence, &failure), AMPS_STORE);
     CHECK(failure.error == EIO);
     CHECK_NUMBER(check_whole(store), 5);
+    size_t size;
+    char  *bytes = bytes_of(in_folder("synced"), &size);
+    write_bytes(in_folder("killed"), bytes, size); /* as if the process were killed here */
+    free(bytes);
+    amps_publish_store *killed = open_file("killed");
+    CHECK_NUMBER(check_whole(killed), 5);
+    close_store(killed, false);
     CHECK_NUMBER(add(store), sequence);
     amps_file_fail_at(1, false, EIO);
     CHECK_STATUS(amps_publish_store_sync(store, &failure), AMPS_STORE);
@@ -343,6 +385,7 @@ int main(void)
     RUN(what_is_no_store_is_refused);
     RUN(case_55_the_second_is_refused_until_the_first_is_dead);
     RUN(the_child_of_a_fork_leaves_the_file_alone);
+    RUN(the_lock_ends_with_the_process_whoever_was_forked_off);
     RUN(case_50_a_file_grows_only_with_consent);
     RUN(case_54_a_full_disk_is_an_outcome_and_passes);
     RUN(synced_stores_take_back_what_did_not_reach_the_disk);

@@ -94,6 +94,19 @@ def test_trace_shows_each_frame(run):
     assert "pw='***'" in err and "secret" not in err
 
 
+def test_faults_happen_as_they_are_said(run):
+    faults = ["on=flush,action=drop,after_bytes=5,client=a", "on=logon,action=logon_retry,client=b"]
+    process, (port,) = run(*ANYWHERE, *(part for fault in faults for part in ("--fault", fault)))
+    a, b = Driver("127.0.0.1", port), Driver("127.0.0.1", port)
+    a.log_on("a")
+    a.send({"c": "flush", "cid": "1", "a": "processed"})
+    assert len(a.file.read()) == 5
+    assert [b.log_on("b")["status"] for _ in range(2)] == ["retry", "success"]
+    a.close()
+    b.close()
+    assert "fault: drop on flush\n" in leave(process)[2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -102,6 +115,10 @@ def test_trace_shows_each_frame(run):
         (["--listen"], "--listen"),
         (["--user", "nocolon"], "want NAME:PASSWORD"),
         (["--user", ":secret"], "want NAME:PASSWORD"),
+        (["--fault", "on=publish"], "argument --fault: fault 'on=publish' says no action"),
+        (["--fault", "on=sow,action=drop,count=x"], "count 'x': want a whole number"),
+        (["--fault", "on=sow,action=explode"], "unknown action 'explode': want one of bad_batch"),
+        (["--fault", "nonsense"], "invalid fault 'nonsense': want name=value,name=value"),
         (["--what"], "--what"),
         (["more"], "more"),
         (["--listen", "no.such.host.invalid:0"], "cannot listen on no.such.host.invalid:0"),

@@ -29,7 +29,7 @@ key = ["/0/id"]
 [[user]]
 name = "jill"
 password = "secret"
-topics = [{ topic = "^orders", read = "/region = 'US'" }]
+topics = [{ topic = "^orders", read = "/region = 'US'" }, { topic = "more" }]
 """
 TOML_IS_KNOWN = sys.version_info >= (3, 11)
 
@@ -139,7 +139,10 @@ def test_the_command_line_says_in_one_line_what_is_wrong(arguments, said):
         ({"user": [{"name": "a", "topics": [{"topic": "t", "read": 1}]}]}, "read 1: want"),
         ({"user": [{"name": "a", "topics": [{"topic": "t", "read": "/x ="}]}]}, "permission 't'"),
         ({"user": [{"name": "a", "topics": [{"topic": "t("}]}]}, "permission 't('"),
-        ({"user": [{"name": "a", "topics": [{"topic": "t", "write": False}]}]}, "only true"),
+        (
+            {"user": [{"name": "a", "topics": [{"topic": "t", "write": 1}]}]},
+            "true, false or a filter",
+        ),
         ({"sow": {"regex_groups": "many"}}, "sow: regex_groups 'many': want one of per_topic"),
         ({"sow": {"groups": "single"}}, "sow: unknown key 'groups'"),
         ({"composite": {"c": {"module": "zip", "parts": ["json"]}}}, "composite.c: module 'zip'"),

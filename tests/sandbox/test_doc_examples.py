@@ -9,13 +9,23 @@ from pathlib import Path
 import pytest
 
 from amps_sandbox import BadConfig, Sandbox
+from amps_sandbox.faults import ACTIONS, BAD_BATCHES, GARBAGE
 
 EXPRESSIONS = [
     *("", ".lexer", ".parser", ".values", ".patterns", ".pattern_cost", ".pattern_text"),
     *(".date_formats", ".orders", ".projections"),
 ]
 
-ENGINE = [".clock", ".declarations", ".listener", ".options", ".patterns", ".sow", ".wire"]
+ENGINE = [
+    ".clock",
+    ".declarations",
+    ".faults",
+    ".listener",
+    ".options",
+    ".patterns",
+    ".sow",
+    ".wire",
+]
 
 
 @pytest.mark.parametrize("name", ["", *ENGINE, *(f".expressions{name}" for name in EXPRESSIONS)])
@@ -30,12 +40,24 @@ def blocks(name, language):
 
 
 def test_the_example_of_topics_does_what_it_says():
-    (example,) = blocks("sandbox.md", "python")
+    example = blocks("sandbox.md", "python")[0]
     shown = {}
     exec(re.sub(r"^    (server\.sow)", r"    shown = \1", example, flags=re.MULTILINE), shown)
     (record,) = shown["shown"]
     assert record.body == b'{"id":1,"region":"US","qty":2,"px":10}'
     assert 'body=b\'{"region":"US","notional":20}\'' in example
+
+
+def test_the_example_of_faults_runs():
+    example = blocks("sandbox.md", "python")[1]
+    shown = {}
+    exec(example, shown)
+    assert (shown["lost"].hits, shown["lost"].is_spent) == (0, False)
+
+
+def test_the_docs_know_every_action_and_every_kind():
+    text = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
+    assert {name for name in [*ACTIONS, *GARBAGE, *BAD_BATCHES] if f"`{name}`" not in text} == set()
 
 
 def test_the_example_of_a_file_is_understood(tmp_path):
@@ -48,3 +70,13 @@ def test_the_example_of_a_file_is_understood(tmp_path):
     else:
         with Sandbox("127.0.0.1:0", config=path) as sandbox:
             assert sandbox.sow("totals") == sandbox.sow("orders-C") == []
+
+
+def test_the_example_of_a_log_runs():
+    example = blocks("sandbox.md", "python")[2]
+    shown = {}
+    exec(re.sub(r"^    (second\.journal)", r"    shown = \1", example, flags=re.MULTILINE), shown)
+    (entry,) = shown["shown"]
+    assert (entry.position, entry.client, entry.data) == (0, "sandbox", b'{"id":1}')
+    with pytest.raises(RuntimeError, match="not running"):
+        shown["first"].restart()

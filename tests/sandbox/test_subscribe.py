@@ -248,7 +248,7 @@ def test_options_that_are_not_understood_are_ignored_and_noted(connect):
     lines = []
     with Sandbox(log=lines.append) as sandbox:
         driver = connect(sandbox, "a")
-        driver.subscribe("t", "1", opts="timestamp,rate=1,colour=[red,blue]")
+        driver.subscribe("t", "1", opts="timestamp,speed=1,colour=[red,blue]")
         driver.publish("t", b"")
         assert "ts" in driver.read()
-    assert any("ignored options: 'colour, rate'" in line for line in lines)
+    assert any("ignored options: 'colour, speed'" in line for line in lines)

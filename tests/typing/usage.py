@@ -108,6 +108,19 @@ def calls_with_a_handler(client: AMPS.Client) -> list[str]:
     ]
 
 
+def high_availability(client: AMPS.Client) -> None:
+    chooser = AMPS.DefaultServerChooser().add("tcp://a:9007/amps/json", Token()).add_all([b"b"])
+    chooser.report_failure(AMPS.DisconnectedException("gone"), connectionInfo={"client.uri": "a"})
+    uri: str | None = chooser.remove("b").get_current_uri()
+    strategy = AMPS.ExponentialDelayStrategy(jitter=0, maximum_delay=1000)
+    wait_ms: int = strategy.get_connect_wait_duration(uri or "")
+    stored = AMPS.SOWRecoveryPointAdapter(client, "typed", topic="points")
+    stored.set_exception_listener(lambda problem: print(problem))
+    adapter = AMPS.ConflatingRecoveryPointAdapter(stored, update_threshold=5)
+    adapter.update(AMPS.RecoveryPoint("orders", "1|2|"))
+    print(wait_ms, adapter.next().get_bookmark(), AMPS.FixedDelayStrategy(100, maximum=1000))
+
+
 def main() -> None:
     with AMPS.Client("typed") as client:
         client.set_disconnect_handler(again)
