@@ -58,8 +58,7 @@ cdef class Recovering(Resubscribing):
         try:
             try:
                 self.check_going_on(closings)
-                self.tell_chooser(_exceptions.DisconnectedException(
-                    f"connection to {self.masked_uri} lost: {self.why}"), False)
+                self.tell_chooser(_exceptions.DisconnectedException(self.why), False)
                 self.recover(closings)
             except BaseException as problem:
                 self.give_up(problem, closings)
