@@ -176,7 +176,10 @@ class World:
     def wait_noticed(self):
         """What makes no call fail is noticed some time."""
         if self.fault == "no_heartbeat":
-            wait_until(lambda: len(self.errors) > self.losses, "the client to miss the heartbeats")
+            wait_until(self.has_noticed, "the client to miss the heartbeats")
+
+    def has_noticed(self):
+        return len(self.chooser.failures) > self.losses
 
     def publish(self, *numbers):
         for number in numbers:

@@ -92,6 +92,9 @@ class PlainWorld(World):
         self.client.connect(self.server.uri("json"))
         self.client.logon(LATE_MS if self.is_late or self.fault in SILENT else CELL_MS)
 
+    def has_noticed(self):
+        return bool(self.errors)
+
     def outcome(self, error):
         word = "fine" if not self.errors else "told"
         return word if error is None else type(error).__name__[: -len("Exception")]
