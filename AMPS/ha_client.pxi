@@ -81,7 +81,8 @@ cdef class HAClient(Recovering):
     def set_reconnect_delay_strategy(self, reconnect_delay_strategy):
         """Sets who says how long to wait before each attempt: an object with
         `get_connect_wait_duration(uri)`, in milliseconds, and `reset()`; what it raises ends the
-        attempts."""
+        attempts. `reset()` is called when an attempt has worked out; not after three connections
+        in turn that were lost within a second, until one lasts."""
         for name in ("get_connect_wait_duration", "reset"):
             if not callable(getattr(reconnect_delay_strategy, name, None)):
                 raise TypeError(f"a delay strategy has a method {name}, unlike "

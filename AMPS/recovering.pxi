@@ -5,6 +5,8 @@
 
 cdef enum:
     LOGON_TIMEOUT_MS = 10000
+    BRIEF_MS = 1000       # a connection that was lost so soon after it was ready was no success
+    BRIEF_IN_TURN_MAX = 3 # after so many of them the delays grow as if none had worked out
 
 
 cdef class Recovering(Resubscribing):
@@ -15,6 +17,8 @@ cdef class Recovering(Resubscribing):
     cdef object gave_up             # why there are no further attempts
     cdef object closings_of_attempt
     cdef bint tells_attempts        # nobody called for them
+    cdef double ready_at            # when the last attempt had worked out
+    cdef int brief_in_turn          # connections, one after the other, that did not last
 
     cdef int begin_recovering(self) except -1:
         import threading
@@ -38,6 +42,7 @@ cdef class Recovering(Resubscribing):
                 "no server chooser is set: call set_server_chooser() first")
         self.recovering, self.recovering_thread = True, PyThread_get_thread_ident()
         self.has_come_up, self.given_up, self.tells_attempts = True, False, False
+        self.brief_in_turn = 0
         try:
             self.recover(self.closings)
         except BaseException as problem:
@@ -58,12 +63,24 @@ cdef class Recovering(Resubscribing):
         try:
             try:
                 self.check_going_on(closings)
+                self.note_life()
                 self.tell_chooser(_exceptions.DisconnectedException(self.why), False)
                 self.recover(closings)
             except BaseException as problem:
                 self.give_up(problem, closings)
         except BaseException as problem:
             self.report(problem)
+
+    cdef int note_life(self) except -1:
+        """A server may take a client in and drop it at once, again and again, over a message of its
+        own perhaps: then the strategy is not told that all is well."""
+        if monotonic() - self.ready_at < BRIEF_MS / 1000.0:
+            self.brief_in_turn += 1
+            return 0
+        if self.brief_in_turn >= BRIEF_IN_TURN_MAX:
+            self.strategy.reset()
+        self.brief_in_turn = 0
+        return 0
 
     cdef int give_up(self, object problem, object closings) except -1:
         """No further attempt is made."""
@@ -119,7 +136,9 @@ cdef class Recovering(Resubscribing):
         self.tell_state(_ConnectionStateListener.Resubscribed)
         self.check_going_on(closings)
         self.tell_chooser(None, True)
-        self.strategy.reset()
+        if self.brief_in_turn < BRIEF_IN_TURN_MAX:
+            self.strategy.reset()
+        self.ready_at = monotonic()
         self.send_overdue()
         # From here to the end nobody else runs.
         if amps_client_is_lost(self.core, connection):
