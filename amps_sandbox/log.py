@@ -70,6 +70,7 @@ class Log:
         self._followers: dict[Follower, None] = {}
         self._routes: dict[Label, list[Follower]] = {}
         self.watchers: dict[Callable[[], None], None] = {}  # are told that there is more
+        self.token = object()  # another one as soon as positions mean something else
         self.synced: int | None = None  # entries that the other of a pair has; None: nobody asks
 
     @property
@@ -139,7 +140,23 @@ class Log:
         index[0].append(sequence)
         index[1].append(position)
 
+    def truncate(self, end: int) -> None:
+        """Forgets the entries from a position on. Nobody may follow meanwhile."""
+        for position in reversed(range(end, self.end)):
+            for column in self._index[self._publishers[position]]:
+                column.pop()
+            self._more.pop(position, None)
+        for column in (self.labels, self.keys, self.bodies, self.times_us):
+            del column[end:]
+        del self._publishers[end:], self._sequences[end:]
+        self.token = object()
+
     # Reading
+
+    def newest(self, publisher: int) -> int:
+        """The highest sequence of a publisher that is here; 0 if there is none."""
+        sequences = self._index.get(publisher, ((), ()))[0]
+        return sequences[-1] if sequences else 0
 
     def identity(self, position: int) -> Identity:
         return self._publishers[position], self._sequences[position]

@@ -52,6 +52,7 @@ class Persisting:
         if not acks.wants("persisted"):
             return
         if "s" not in header:
+            self._sequences.acked[identity[0]] = identity[1]
             acks.send("persisted", bm=b"%d|%d|" % identity)
             return
         self._sequence = self._sequences.mark(self.publisher)
@@ -69,6 +70,7 @@ class Persisting:
         if self._bookmark is not None:
             ack: Header = {"c": b"ack", "s": self._sequence, "bm": self._bookmark}
             self._bookmark = None
+            self._sequences.acked[self.publisher] = self._sequence
             self._send(encode({**ack, "a": b"persisted", "status": b"success"}))
 
     def then(self, frame: bytes, header: Header) -> None:

@@ -20,7 +20,7 @@ ANSWER_S_MAX = 5.0  # how long one that comes back waits for the other before it
 class _Batch(NamedTuple):
     """Entries of one log from a position on, and the client names of their publishers."""
 
-    log: Log
+    token: object  # of the log
     start: int
     entries: list[Entry]
     names: dict[int, bytes]
@@ -44,7 +44,7 @@ class Link:
         self._given = 0  # of the own log, as the other has confirmed
         self._is_under_way = False
         self._timer: Timer | None = None
-        self._from: tuple[Log | None, int] = None, 0  # of the other's log, what is here
+        self._from: tuple[object, int] = None, 0  # of the other's log, what is here
         self._applied: Identity | None = None
         self._opens: Callable[[], None] | None = None
 
@@ -82,24 +82,24 @@ class Link:
         self._from = None, 0
         self._given = 0
 
-    def _welcome(self, known: tuple[Log | None, int]) -> None:
+    def _welcome(self, known: tuple[object, int]) -> None:
         """The other end comes back and says what it has of this one's log."""
         if not self._is_up:
             self._post(lambda other: other._open())
             return
         log = self._log
-        start = known[1] if known[0] is log else 0
+        start = known[1] if known[0] is log.token else 0
         self._is_other_up = True
         self._is_under_way = True
         self._confirm(start)
         batch, mine = self._batch(start, log.end), self._from
         self._post(lambda other: other._catch_up(batch, mine))
 
-    def _catch_up(self, batch: _Batch, known: tuple[Log | None, int]) -> None:
+    def _catch_up(self, batch: _Batch, known: tuple[object, int]) -> None:
         if not self._is_up:
             return
         self._is_other_up = True
-        self._given = known[1] if known[0] is self._log else 0
+        self._given = known[1] if known[0] is self._log.token else 0
         self._watch()
         self._take(batch)
         self._open()
@@ -131,7 +131,7 @@ class Link:
         entries = list(self._log.entries(start, stop))
         names = self._server.sequences.names
         publishers = {entry.identity[0] for entry in entries}
-        return _Batch(self._log, start, entries, {one: names[one] for one in publishers})
+        return _Batch(self._log.token, start, entries, {one: names[one] for one in publishers})
 
     def _watch(self) -> None:
         self._log.watchers[self._wake] = None
@@ -162,9 +162,9 @@ class Link:
         self._watch()
         self._server.persisted_more()
 
-    def _answer(self, log: Log, position: int) -> None:
+    def _answer(self, token: object, position: int) -> None:
         """The other end has this log up to a position."""
-        if log is self._log and self._is_up and self._is_other_up:
+        if token is self._log.token and self._is_up and self._is_other_up:
             self._is_under_way = False
             self._confirm(position)
             self._wake()
@@ -178,15 +178,15 @@ class Link:
     def _take(self, batch: _Batch) -> None:
         """Applies a batch that begins where the last one ended; says what is here now."""
         known, position = self._from
-        position = position if known is batch.log else 0
+        position = position if known is batch.token else 0
         if batch.start == position:
             for publisher, name in batch.names.items():
                 self._server.sequences.learn(publisher, name)
             for entry in batch.entries:
                 self._apply(entry)
             position += len(batch.entries)
-        self._from = batch.log, position
-        self._post(lambda other: other._answer(batch.log, position))
+        self._from = batch.token, position
+        self._post(lambda other: other._answer(batch.token, position))
 
     def _apply(self, entry: Entry) -> None:
         """Does what a client of the other end did, unless it is known here."""

@@ -20,6 +20,7 @@ class Sequences:
         self._instance = instance
         self._clock = clock
         self.marks: dict[int, int] = {}
+        self.acked: dict[int, int] = {}  # what their publishers were told is persisted
         self.names: dict[int, bytes] = {}  # of clients by both of their hashes
         self.changed: set[int] = set()  # whose mark or name is not stored yet
         self._own: dict[int, int] = {}
@@ -63,5 +64,5 @@ class Sequences:
     def restore(self, publisher: int, name: bytes, mark: int) -> None:
         """Takes back what was stored."""
         self.names[publisher] = name
-        self.marks[publisher] = mark
+        self.marks[publisher] = self.acked[publisher] = mark  # who was told, nobody knows any more
         self._newest = max(self._newest, mark if publisher != name_hash(name) else 0)

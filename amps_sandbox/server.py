@@ -17,6 +17,7 @@ from .listener import Listener
 from .log import Entry, Log
 from .logon import Authenticate, Verdict, is_verdict
 from .loop import Loop, Result
+from .losing import lose_tail
 from .message_age import MessageAge
 from .peer import Peer
 from .replication import Link
@@ -229,8 +230,15 @@ class Server:
         for at in range(len(self.listeners)):
             self.start_listener(at)
 
-    def restart(self, keep_data: bool) -> None:
+    def restart(self, keep_data: bool, lose: int = 0) -> None:
         self.kill()
+        acked = self.sequences.acked
+        if lose and self.txlog is not None:
+            lost = lose_tail(self.txlog, self.sequences, self._topics, lose)
+            self.log(f"lost the last {lost} entries of the log")
+            if self.link is not None:
+                self.link.forget()
+        self._settle()
         if self._storage is not None or not keep_data:
             for topics in self._topics.values():
                 topics.retire()
@@ -240,6 +248,8 @@ class Server:
             if not keep_data:
                 self._storage.clear()
             self._storage.open(self._topics, self.txlog, self.sequences)
+        if keep_data:
+            self.sequences.acked = acked
         self._is_broken = False
         self.revive()
 

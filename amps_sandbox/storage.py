@@ -140,7 +140,7 @@ class Storage:
     def _is_behind(self) -> bool:
         if self._touched or (self._sequences is not None and self._sequences.changed):
             return True
-        return self._log is not None and self._log.end > self._end
+        return self._log is not None and self._log.end != self._end
 
     def commit(self) -> None:
         """Writes what has changed. Raises sqlite3.Error, and then nothing is written."""
@@ -150,6 +150,7 @@ class Storage:
         end = 0 if log is None else log.end
         with _Transaction(self._database) as database:
             if log is not None:
+                database.execute("delete from entries where position >= ?", (log.end,))
                 database.executemany(
                     "insert into entries values (?,?,?,?,?,?,?,?,?,?,?,?)",
                     _entry_rows(log, self._end),
