@@ -6,6 +6,21 @@ from typing import Any, ClassVar, Protocol, overload
 
 from typing_extensions import Self, TypeAlias, disjoint_base
 
+from AMPS._ha import (
+    BookmarkStore as _BookmarkStore,
+    DelayStrategy as DelayStrategy,
+    HAClient as HAClient,
+    HybridPublishStore as HybridPublishStore,
+    MemoryBookmarkStore as MemoryBookmarkStore,
+    MemoryPublishStore as MemoryPublishStore,
+    MMapBookmarkStore as MMapBookmarkStore,
+    PublishStore as PublishStore,
+    PublishStoreLike as _PublishStore,
+    RecoveryPointAdapter as RecoveryPointAdapter,
+    RingBookmarkStore as RingBookmarkStore,
+    ServerChooser as ServerChooser,
+    Store as Store,
+)
 from AMPS._message import (
     Data as _Data,
     Message as Message,
@@ -17,6 +32,13 @@ from AMPS.authenticators import DefaultAuthenticator as DefaultAuthenticator
 from AMPS.composite import (
     CompositeMessageBuilder as CompositeMessageBuilder,
     CompositeMessageParser as CompositeMessageParser,
+)
+from AMPS.conflating_recovery_points import (
+    ConflatingRecoveryPointAdapter as ConflatingRecoveryPointAdapter,
+)
+from AMPS.delay_strategies import (
+    ExponentialDelayStrategy as ExponentialDelayStrategy,
+    FixedDelayStrategy as FixedDelayStrategy,
 )
 from AMPS.exceptions import (
     AlreadyConnected as AlreadyConnected,
@@ -90,6 +112,11 @@ from AMPS.fix import (
     NVFIXShredder as NVFIXShredder,
 )
 from AMPS.reasons import Reason as Reason
+from AMPS.recovery_points import (
+    RecoveryPoint as RecoveryPoint,
+    SOWRecoveryPointAdapter as SOWRecoveryPointAdapter,
+)
+from AMPS.server_choosers import DefaultServerChooser as DefaultServerChooser
 from AMPS.version_info import VersionInfo as VersionInfo
 
 VERSION: str
@@ -566,6 +593,8 @@ class Client:
     def set_error_on_publish_gap(self, error_on_publish_gap: object) -> None: ...
     def get_error_on_publish_gap(self) -> bool: ...
     def get_unpersisted_count(self) -> int: ...
+    def set_publish_store(self, publish_store: _PublishStore | None) -> None: ...
+    def set_bookmark_store(self, bookmark_store: _BookmarkStore | None) -> None: ...
     def get_ssl(self) -> object | None: ...
     def get_retry_on_disconnect(self) -> bool: ...
     def set_heartbeat(

@@ -58,7 +58,23 @@ _sys.path_hooks.append(_PartFinder)
 
 from AMPS.authenticators import DefaultAuthenticator
 from AMPS.composite import CompositeMessageBuilder, CompositeMessageParser
-from AMPS.core import CMessageHandler, Client, Command, Message, MessageStream
+from AMPS.conflating_recovery_points import ConflatingRecoveryPointAdapter
+from AMPS.core import (
+    CMessageHandler,
+    Client,
+    Command,
+    HAClient,
+    HybridPublishStore,
+    MMapBookmarkStore,
+    MemoryBookmarkStore,
+    MemoryPublishStore,
+    Message,
+    MessageStream,
+    PublishStore,
+    RingBookmarkStore,
+    Store,
+)
+from AMPS.delay_strategies import ExponentialDelayStrategy, FixedDelayStrategy
 from AMPS.exceptions import (
     AMPSException,
     AlreadyConnected,
@@ -126,4 +142,6 @@ from AMPS.exceptions import (
 )
 from AMPS.fix import FIXBuilder, FIXShredder, NVFIXBuilder, NVFIXShredder
 from AMPS.reasons import Reason
+from AMPS.recovery_points import RecoveryPoint, SOWRecoveryPointAdapter
+from AMPS.server_choosers import DefaultServerChooser
 from AMPS.version_info import VersionInfo

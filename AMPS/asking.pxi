@@ -35,7 +35,7 @@ cdef class Asking(Connection):
         return id
 
     cdef Message ask(self, amps_header *header, amps_slice body, object verb, object command_id,
-                     unsigned int ack_types, unsigned int awaited, unsigned int timeout_ms,
+                     unsigned int ack_types, unsigned int awaited, patience limit,
                      object offending, Routing routing=None, bint repeats=True):
         """Sends a command and waits for its ack; raises by the server's reason when it refuses.
 
@@ -45,7 +45,6 @@ cdef class Asking(Connection):
         `repeats`.
         """
         cdef Message ack = None
-        cdef double deadline = deadline_in(timeout_ms)
         cdef uint64_t connection
         cdef object kept = (put_text(header, AMPS_FIELD_COMMAND, verb),
                             put_text(header, AMPS_FIELD_COMMAND_ID, command_id),
@@ -54,15 +53,18 @@ cdef class Asking(Connection):
             connection = amps_client_connection(self.core)
             closings = self.closings
             try:
-                ack = self.ask_once(header, body, verb, awaited, deadline, timeout_ms, routing)
+                ack = self.ask_once(header, body, verb, awaited, limit, routing)
                 break
             except _exceptions.DisconnectedException as lost:
                 problem = lost
+            if routing is not None and routing.record is not None:
+                ack = self.await_placement(routing, verb, limit, problem)
+                break
             if attempt == 1 and self.closings == closings:
                 raise _exceptions.RetryOperationException(
                     f"{verb} was cut off twice: {problem}") from problem
             if not repeats or verb in _NEVER_REPEATED \
-                    or not self.comes_back(connection, closings, verb, deadline, timeout_ms):
+                    or not self.comes_back(connection, closings, verb, limit):
                 raise problem
         if ack.get_status() not in ("success", "retry"):
             if routing is not None:
@@ -71,21 +73,31 @@ cdef class Asking(Connection):
                                  offending=offending() if callable(offending) else offending)
         if routing is not None:
             routing.accepted(self)
+            self.note_answered(routing)
         return ack
 
     cdef Message ask_once(self, amps_header *header, amps_slice body, object verb,
-                          unsigned int awaited, double deadline, unsigned int timeout_ms,
-                          Routing routing):
+                          unsigned int awaited, patience limit, Routing routing):
         cdef amps_waiter *waiter
+        cdef bint is_stored = verb == "sow_delete" and self.keeps_deletes()
         if routing is not None:
             routing.place(self)
         waiter = amps_client_begin_wait(self.core, header.value[<int>AMPS_FIELD_COMMAND_ID],
-                                        awaited)
+                                        awaited, is_stored and self.comes_back_alone())
         try:
             if waiter is NULL:
                 raise MemoryError(f"no memory to wait for the ack of {verb}")
-            self.send_command(header, body)
-            return self.await_ack(waiter, verb, deadline, timeout_ms)
+            if routing is not None:
+                self.note_asked(routing)
+            if is_stored:
+                self.send_delete(header, body)
+            else:
+                self.send_command(header, body)
+            return self.await_ack(waiter, verb, limit)
+        except _exceptions.DisconnectedException:
+            if routing is not None and not self.outlasts(routing):
+                self.withdraw(routing)
+            raise
         except BaseException:
             if routing is not None:
                 self.withdraw(routing)
@@ -99,8 +111,37 @@ cdef class Asking(Connection):
         routing.remove(self)
         return 0
 
-    cdef bint comes_back(self, uint64_t connection, object closings, object verb, double deadline,
-                         unsigned int timeout_ms) except -1:
+    # What a client that comes back by itself does with a command that was cut off: nothing, here.
+
+    cdef bint comes_back_alone(self) noexcept:
+        return False
+
+    cdef int note_asked(self, Routing routing) except -1:
+        """The command is about to be sent."""
+        return 0
+
+    cdef int note_answered(self, Routing routing) except -1:
+        """The server has accepted it."""
+        return 0
+
+    cdef bint outlasts(self, Routing routing) except -1:
+        """Will it be placed on the next connection?"""
+        return False
+
+    cdef Message await_placement(self, Routing routing, object verb, patience limit,
+                                 object problem):
+        """Waits until it was placed there."""
+        raise problem
+
+    cdef bint keeps_deletes(self) noexcept:
+        """Is there a publish store for them?"""
+        return False
+
+    cdef int send_delete(self, amps_header *header, amps_slice body) except -1:
+        return self.send_command(header, body)
+
+    cdef bint comes_back(self, uint64_t connection, object closings, object verb,
+                         patience limit) except -1:
         """After a loss: waits for the disconnect handler, and says whether the client is logged on
         again, by it."""
         cdef amps_status status = AMPS_AGAIN
@@ -110,9 +151,9 @@ cdef class Asking(Connection):
                 or not amps_client_is_lost(self.core, connection):  # a signal handler's exception
             return False
         while status == AMPS_AGAIN:
-            slice_ms = slice_before(deadline)
+            slice_ms = slice_before(limit.deadline)
             if slice_ms == 0:
-                raise self.late(verb, timeout_ms)
+                raise self.late(verb, limit.timeout_ms)
             with nogil:
                 status = amps_client_wait_settled(self.core, connection, slice_ms)
             check_signals()
@@ -124,15 +165,14 @@ cdef class Asking(Connection):
         return _exceptions.TimedOutException(
             f"no answer to {verb} within {timeout_ms} ms from {self.masked_uri}")
 
-    cdef Message await_ack(self, amps_waiter *waiter, object verb, double deadline,
-                           unsigned int timeout_ms):
+    cdef Message await_ack(self, amps_waiter *waiter, object verb, patience limit):
         cdef amps_message view
         cdef amps_status status = AMPS_AGAIN
         cdef unsigned int slice_ms
         while status == AMPS_AGAIN:
-            slice_ms = slice_before(deadline)
+            slice_ms = slice_before(limit.deadline)
             if slice_ms == 0:
-                raise self.late(verb, timeout_ms)
+                raise self.late(verb, limit.timeout_ms)
             with nogil:
                 status = amps_client_wait(self.core, waiter, slice_ms, &view)
             check_signals()

@@ -45,44 +45,57 @@ cdef class Client(Settings):
         `AuthenticationException`, `NameInUseException`, `DuplicateLogonException`,
         `TimedOutException`, `DisconnectedException`; after a failed logon the connection is closed.
         """
-        cdef Message ack
-        cdef unsigned int timeout_ms = milliseconds(timeout)
         self.check_connected("logon")
+        return self.log_on(authenticator, options_text(options) or None, milliseconds(timeout))
+
+    cdef object log_on(self, object authenticator, object options, unsigned int timeout_ms):
+        cdef Message ack
+        cdef patience limit = patience_of(timeout_ms)
         talk = _Conversation(authenticator, self.uri.user, self.uri.password)
         connection = self.generation
         was_logged_on = self.logged_on
         try:
-            ack = self.converse(talk, options_text(options) or None, timeout_ms)
+            ack = self.converse(talk, options, limit)
             talk.succeeded(ack.get_user_id(), ack.get_password(), ack.get_reason())
             if self.generation != connection or amps_client_state(self.core) != AMPS_OK:
                 raise _exceptions.DisconnectedException(f"logon: {self.why_not_connected()}")
-            self.logged_on = True
             self.server_version = ack.get_version() or ""
             self.name_hash = (ack.get_bookmark() or "").partition("|")[0]
             self.connection_name = ack.get_client_name() or ""
-            self.tell_state(_ConnectionStateListener.LoggedOn)
-            if self.heartbeat_ms > 0:
-                self.start_heartbeat()
+            self.begin_session(ack)
         except BaseException:
             if self.generation == connection and not was_logged_on \
                     and amps_client_state(self.core) == AMPS_OK:
-                self.shut(False)
+                self.end_attempt()
             raise
         return ack.get_command_id() or ""
 
-    cdef Message converse(self, object talk, object options, unsigned int timeout_ms):
+    cdef int begin_session(self, Message ack) except -1:
+        """What follows a logon, in this order."""
+        self.logged_on = True
+        self.note_server_version()
+        self.tell_state(_ConnectionStateListener.LoggedOn)
+        if self.heartbeat_ms > 0:
+            self.start_heartbeat()
+        self.catch_up(ack)
+        return 0
+
+    cdef int end_attempt(self) except -1:
+        """A logon has failed: nothing is left of its connection."""
+        return self.shut(False)
+
+    cdef Message converse(self, object talk, object options, patience limit):
         """Sends logons until the server stops asking for another; returns its word."""
         cdef Message ack
         user, password = talk.begin()
         while True:
-            ack = self.send_logon(user, password, options, timeout_ms)
+            ack = self.send_logon(user, password, options, limit)
             if ack.get_status() != "retry":
                 return ack
             user, password = talk.challenged(ack.get_user_id(), ack.get_password(),
                                              ack.get_reason())
 
-    cdef Message send_logon(self, object user, object password, object options,
-                            unsigned int timeout_ms):
+    cdef Message send_logon(self, object user, object password, object options, patience limit):
         cdef amps_header header
         header.present = 0
         if self.uri.options["pretty"]:
@@ -97,7 +110,7 @@ cdef class Client(Settings):
                 put_text(&header, AMPS_FIELD_OPTIONS, options),
                 put_text(&header, AMPS_FIELD_VERSION, _LOGON_VERSION)]
         return self.ask(&header, NO_BODY, "logon", self.next_id(), AMPS_ACK_PROCESSED,
-                        AMPS_ACK_PROCESSED, timeout_ms, {"client_name": self._name})
+                        AMPS_ACK_PROCESSED, limit, {"client_name": self._name})
 
     # ---- Who and what ---------------------------------------------------------------------------
 
@@ -185,7 +198,7 @@ cdef class Client(Settings):
         options = f"start,{self.heartbeat_ms / 1000:g}"
         kept = put_text(&header, AMPS_FIELD_OPTIONS, options)
         self.ask(&header, NO_BODY, "heartbeat", self.next_id(), AMPS_ACK_PROCESSED,
-                 AMPS_ACK_PROCESSED, self.heartbeat_timeout_ms, {"options": options})
+                 AMPS_ACK_PROCESSED, patience_of(self.heartbeat_timeout_ms), {"options": options})
         amps_client_set_heartbeat(self.core, self.heartbeat_ms, self.heartbeat_timeout_ms)
         self.tell_state(_ConnectionStateListener.HeartbeatInitiated)
         return 0

@@ -74,6 +74,10 @@ cdef class Connection(Listeners):
         whose connect failed may try again.
         """
         self.check_usable("connect")
+        self.open_uri(uri, NO_LIMIT)
+
+    cdef int open_uri(self, object uri, patience limit) except -1:
+        """Connects, for at most so long."""
         parsed = _parse_uri(uri)
         check_transport(parsed)
         if self.dialing:
@@ -87,24 +91,29 @@ cdef class Connection(Listeners):
         self.dialing, self.abort_dial = True, False
         try:
             self.wait_gone(parsed)
-            fd = self.dial(parsed)
+            fd = self.dial(parsed, limit)
             self.open_connection(parsed, uri, fd)
         finally:
             self.dialing = False
 
-    cdef int dial(self, object uri) except -1:
+    cdef int dial(self, object uri, patience limit) except -1:
         """A connected socket."""
         cdef amps_address address
         cdef amps_status status = AMPS_AGAIN
         cdef int fd = -1
+        cdef unsigned int slice_ms
         cdef list kept = address_of(uri, &address)
         cdef amps_dial *dial = amps_dial_new(&address)
         if dial is NULL:
             raise MemoryError(f"no memory to connect to {uri}")
         try:
             while status == AMPS_AGAIN:
+                slice_ms = slice_before(limit.deadline)
+                if slice_ms == 0:
+                    raise _exceptions.TimedOutException(
+                        f"no connection to {uri} within {limit.timeout_ms} ms")
                 with nogil:
-                    status = amps_dial_step(dial, SLICE_MS, &fd)
+                    status = amps_dial_step(dial, slice_ms, &fd)
                 if status == AMPS_AGAIN:
                     self.check_dialing(uri)
             if status != AMPS_OK:
@@ -213,20 +222,46 @@ cdef class Connection(Listeners):
 
     cdef void connection_lost(self, const amps_failure *failure) noexcept:
         """The receive thread's last report, before anybody may connect again."""
+        cdef amps_failure told = failure[0]
         by_us = failure.status == AMPS_CLOSED
-        problem = lost_error(self.masked_uri, failure)
+        if self.keeps_publishes():
+            told.unsent = 0  # they are not lost
+        problem = lost_error(self.masked_uri, &told)
         self.logged_on = False
         if not by_us:
             self.closings_before = self.closings
         self.why = "closed by this program" if by_us else str(problem)
-        kept = self.forget_routes(AMPS_CLOSED if by_us else AMPS_DISCONNECTED)
+        kept = self.end_routes(AMPS_CLOSED if by_us else AMPS_DISCONNECTED)
         self.overdue.clear()
         if not by_us and self.was_open:  # else who closes it tells
             self.was_open = False
             self.tell_disconnected()
-        if failure.unsent > 0 or failure.status == AMPS_BAD_FRAME \
+        if told.unsent > 0 or failure.status == AMPS_BAD_FRAME \
                 or failure.status == AMPS_FRAME_TOO_LARGE \
                 or (not by_us and self.exception_listener is not None):
+            self.report(problem)
+
+    cdef object end_routes(self, amps_status why):
+        """Those of a connection that is gone."""
+        return self.forget_routes(why)
+
+    cdef bint keeps_publishes(self) noexcept:
+        """Does a store hold what was published?"""
+        return False
+
+    cdef void came_down(self) noexcept:
+        """After that, on the same thread, which serves no connection any more: calls the disconnect
+        handler, which may wait."""
+        if self.disconnect_handler is None or self.is_undoing_close():
+            return
+        self.came_back = False
+        try:
+            self.disconnect_handler(self)
+            self.came_back = self.logged_on
+        except _exceptions.DisconnectedException as problem:
+            if not self.is_undoing_close():  # else that is what a close does
+                self.report(problem)
+        except BaseException as problem:
             self.report(problem)
 
     # ---- May this be called now? ----------------------------------------------------------------
@@ -241,6 +276,13 @@ cdef class Connection(Listeners):
         self.check_connected(doing, in_handler_too)
         if not self.logged_on:
             raise _exceptions.LogonRequiredException(f"{doing}: not logged on: call logon() first")
+        return 0
+
+    cdef int check_ready(self, object doing, bint in_handler_too, patience limit) except -1:
+        """Is it logged on? One that comes back by itself is waited for."""
+        return self.check_logged_on(doing, in_handler_too)
+
+    cdef int note_server_version(self) except -1:
         return 0
 
     cdef object why_not_connected(self):

@@ -14,7 +14,7 @@ from cpython.time cimport monotonic
 from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DATA, PyUnicode_DecodeUTF8
 from cpython.unicode cimport PyUnicode_GET_LENGTH
 from libc.stdlib cimport free, malloc
-from libc.string cimport memchr, memcpy, memset, strlen
+from libc.string cimport memchr, memcmp, memcpy, memset, strlen
 
 from AMPS.libamps cimport *
 from AMPS.python_api cimport *
@@ -23,6 +23,7 @@ from AMPS import exceptions as _exceptions
 from AMPS.authenticators import Conversation as _Conversation
 from AMPS.options import Options as _Options
 from AMPS.reasons import exception_for as _exception_for
+from AMPS.recovery_points import RecoveryPoint as _RecoveryPoint
 from AMPS.uri import parse as _parse_uri
 from AMPS.version_info import VersionInfo as _VersionInfo
 
@@ -42,13 +43,21 @@ include "listeners.pxi"   # who is told what
 include "dispatch.pxi"    # C calls Python, here and nowhere else
 include "transport.pxi"   # where and how to connect
 include "connection.pxi"  # the life of a connection, and who is told
+include "records.pxi"     # what is kept to place subscriptions again
 include "routing.pxi"     # whom the answers of a command go to
 include "asking.pxi"      # commands out, acks in
+include "storing.pxi"     # publishes that a publish store keeps
 include "publishing.pxi"  # publishes out
 include "executing.pxi"   # a Command out, its answers to whom they belong
+include "bookmarking.pxi"  # bookmark subscriptions, and the store that notes where they are
 include "subscribing.pxi"  # subscriptions, queries, deletes in one call each
 include "raw.pxi"         # messages as they are, handlers by id
 include "settings.pxi"    # what is only kept so far
 include "client.pxi"      # Client
+include "publish_stores.pxi"   # MemoryPublishStore, PublishStore, HybridPublishStore
+include "bookmark_stores.pxi"  # MemoryBookmarkStore, MMapBookmarkStore, RingBookmarkStore
+include "resubscribing.pxi"  # subscriptions that outlive their connection
+include "recovering.pxi"  # connecting again, and what is placed and sent then
+include "ha_client.pxi"   # HAClient
 include "stream.pxi"      # MessageStream, iterated without the GIL while it waits
 include "shutdown.pxi"    # the interpreter ends before its clients do

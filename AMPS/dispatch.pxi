@@ -6,6 +6,7 @@
 
 ctypedef struct door:
     PyObject *client         # a weak reference, ours
+    PyObject *kept           # a list of what else its threads may come through
     bint      tells_begin    # a thread-created callback is set
 
 
@@ -63,6 +64,7 @@ cdef void on_filter(void *context, void **thread, amps_slice bytes,
 cdef void on_release(void *context) noexcept nogil:
     with gil:
         Py_DECREF(<object>(<door *>context).client)
+        Py_DECREF(<object>(<door *>context).kept)
         free(context)
 
 
@@ -85,19 +87,9 @@ cdef void tell_lost(void *context, const amps_failure *failure) noexcept:
 
 
 cdef void tell_disconnected(void *context) noexcept:
-    """Calls the disconnect handler. It may wait: its thread serves no connection any more."""
     cdef Connection client = client_behind(context)
-    if client is not None and client.disconnect_handler is not None \
-            and not client.is_undoing_close():
-        client.came_back = False
-        try:
-            client.disconnect_handler(client)
-            client.came_back = client.logged_on
-        except _exceptions.DisconnectedException as problem:
-            if not client.is_undoing_close():  # else that is what a close does
-                client.report(problem)
-        except BaseException as problem:
-            client.report(problem)
+    if client is not None:
+        client.came_down()
 
 
 cdef void show_bytes(void *context, amps_slice bytes, bint outgoing) noexcept:
@@ -117,7 +109,7 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
     cdef Connection client = client_behind(context)
     cdef Message message = None
     cdef const amps_delivery *delivery
-    cdef object handler
+    cdef object handler, gate
     cdef size_t i
     if client is None:
         return
@@ -129,7 +121,11 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
             if not amps_route_is_live(delivery.route) or (<Handler>delivery.handler).is_ended:
                 continue
             handler = (<Handler>delivery.handler).function
+            gate = (<Handler>delivery.handler).gate
+        elif is_of_store(delivery.audience):
+            handler = gate = None
         else:
+            gate = None
             handler = handler_of_client(client, delivery)
             if handler is None:
                 continue
@@ -137,15 +133,22 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
             message = Message.__new__(Message)
         message.lend(&delivery.message)
         try:
-            if delivery.audience == AMPS_FOR_FAILED_WRITE:
-                handler(None, message.get_reason() or "")
-            else:
+            if gate is not None:
+                (<Gate>gate).let_through(client, message)
+            elif handler is not None:
                 handler(message)
+            else:
+                client.hear(delivery.audience, message)
         except BaseException as problem:
             client.report(problem)
         if message.is_shared():
             keep_lent(client, message)
             message = None
+
+
+cdef inline bint is_of_store(amps_audience audience) noexcept:
+    return audience == AMPS_FOR_FAILED_WRITE or audience == AMPS_FOR_STORE \
+        or audience == AMPS_FOR_STORE_TROUBLE
 
 
 cdef object handler_of_client(Connection client, const amps_delivery *delivery):
@@ -177,6 +180,8 @@ cdef amps_client *new_core(Connection client, size_t send_buffer_size) except NU
         raise MemoryError("no memory for a client")
     weak = _weak(client)
     context.client = <PyObject *>weak
+    kept = []
+    context.kept = <PyObject *>kept
     context.tells_begin = False
     events.begins = on_begins
     events.deliver = on_deliver
@@ -190,5 +195,36 @@ cdef amps_client *new_core(Connection client, size_t send_buffer_size) except NU
         free(context)
         raise MemoryError("no memory for a client")
     Py_INCREF(weak)
+    Py_INCREF(kept)
     client.door = context
     return core
+
+
+# ---- What a bookmark store tells ---------------------------------------------------------------
+#
+# `context` is a weak reference on it, which whoever makes the core tell keeps alive.
+
+cdef void on_bookmark_changed(void *context, amps_slice sub_id) noexcept nogil:
+    with gil:
+        store = <BookmarkStore>(<object>context)()
+        if store is not None:
+            (<BookmarkStore>store).tell_changed(slice_text(sub_id))
+
+
+cdef void on_bookmark_grown(void *context, amps_slice sub_id, size_t count) noexcept nogil:
+    with gil:
+        store = <BookmarkStore>(<object>context)()
+        if store is not None:
+            (<BookmarkStore>store).tell_grown(slice_text(sub_id), count)
+
+
+cdef void on_bookmark_problem(void *context, const amps_failure *failure) noexcept nogil:
+    with gil:
+        store = <BookmarkStore>(<object>context)()
+        if store is not None:
+            (<BookmarkStore>store).tell_problem(
+                _exceptions.StoreException(f"the bookmark store: {failure_text(failure)}"))
+
+
+cdef object slice_text(amps_slice text):
+    return PyUnicode_DecodeUTF8(text.at, text.size, "replace")

@@ -9,6 +9,16 @@ cdef inline double deadline_in(unsigned int timeout_ms):
     return monotonic() + timeout_ms / 1000.0 if timeout_ms > 0 else 0.0
 
 
+# How long a call may take in all: what the program said, and the instant when that is over.
+ctypedef struct patience:
+    unsigned int timeout_ms
+    double deadline
+
+
+cdef inline patience patience_of(unsigned int timeout_ms):
+    return patience(timeout_ms, deadline_in(timeout_ms))
+
+
 cdef inline unsigned int slice_before(double deadline):
     """For how many milliseconds to wait before looking up; 0: the deadline has come. Of the clock,
     not of the slices: taking the GIL back after each takes its time, too."""
@@ -19,6 +29,8 @@ cdef inline unsigned int slice_before(double deadline):
         return 0
     return SLICE_MS if left >= SLICE_MS else <unsigned int>left + 1
 
+
+cdef patience NO_LIMIT = patience_of(0)
 
 cdef list _EXCEPTION_OF = [
     MemoryError if name == b"MemoryError" else getattr(_exceptions, name.decode(), None)

@@ -37,9 +37,15 @@ cdef class Executing(Publishing):
         cdef Routing routing
         cdef unsigned int ack_types
         cdef const amps_command_facts *facts = self.facts_of(command)
+        cdef patience limit
         cdef object kept
-        self.check_logged_on(command.verb, facts.acks_needed & AMPS_ACK_PROCESSED == 0)
+        limit = patience_of(command.timeout_ms)
+        waits = facts.acks_needed & AMPS_ACK_PROCESSED != 0
+        if not (self.has_store() and facts.publishes):
+            self.check_ready(command.verb, not waits, limit)
         self.check_command(command, facts)
+        if facts.subscribes and self.is_pausing(command):
+            return self.pause_or_resume(command, limit, wants_stream)
         header.present = 0
         kept = command.fill(&header)
         body = command.body()
@@ -47,13 +53,20 @@ cdef class Executing(Publishing):
         routing = self.routing_of(command, facts, on_message, wants_stream, ack_types)
         put_id(&header, AMPS_FIELD_SUB_ID, routing.sub_id)
         put_id(&header, AMPS_FIELD_QUERY_ID, routing.query_id)
-        if command.own.get(<int>AMPS_FIELD_BOOKMARK) == MOST_RECENT:
-            put_text(&header, AMPS_FIELD_BOOKMARK, EPOCH)  # no store knows of a later one
+        if facts.subscribes and <int>AMPS_FIELD_BOOKMARK in command.own:
+            start = self.start_of(command, routing)
+            put_text(&header, AMPS_FIELD_BOOKMARK, start)
+        elif command.own.get(<int>AMPS_FIELD_BOOKMARK) == MOST_RECENT:
+            put_text(&header, AMPS_FIELD_BOOKMARK, EPOCH)  # a query has no place to go on from
         command.last_sequence = int(command.own.get(<int>AMPS_FIELD_SEQUENCE, 0))
-        if facts.acks_needed & AMPS_ACK_PROCESSED:
+        if waits:
+            if facts.subscribes:
+                self.prepare_record(command, routing, ack_types)
             self.ask(&header, body.bytes, command.verb, routing.command_id, ack_types,
-                     AMPS_ACK_PROCESSED, command.timeout_ms, lambda: values_of(command),
+                     AMPS_ACK_PROCESSED, limit, lambda: values_of(command),
                      routing if is_placed(routing, facts) else None)
+            if header.present & (<uint64_t>1 << AMPS_FIELD_SEQUENCE) and self.keeps_deletes():
+                command.last_sequence = self.last_delete
         else:
             self.tell(&header, body.bytes, command, facts, routing, ack_types)
         if wants_stream:
@@ -69,13 +82,37 @@ cdef class Executing(Publishing):
         if is_placed(routing, facts):
             routing.place(self)
         try:
-            if facts.publishes:
+            if facts.publishes and self.has_store():
+                command.last_sequence = self.keep_and_send(header, body, True)
+            elif facts.publishes:
                 self.send_publish_of(header, body)
             else:
                 self.send_command(header, body)
         except BaseException:
             routing.remove(self)
             raise
+        return 0
+
+    # Of the layers above: pausing and resuming, and what is kept to come back.
+
+    cdef bint is_pausing(self, Command command) except -1:
+        """Does it pause or resume subscriptions that are there?"""
+        return False
+
+    cdef object pause_or_resume(self, Command command, patience limit, bint wants_stream):
+        return None
+
+    cdef unsigned int acks_of_replay(self, Command command) except? 0xFFFFFFFF:
+        return AMPS_ACK_PERSISTED
+
+    cdef object start_of(self, Command command, Routing routing):
+        """Where in the transaction log a subscription starts, as the server is told."""
+        start = command.own[<int>AMPS_FIELD_BOOKMARK]
+        return EPOCH if start == MOST_RECENT else start
+
+    cdef int prepare_record(self, Command command, Routing routing,
+                            unsigned int ack_types) except -1:
+        """Of a subscription that may have to be placed again."""
         return 0
 
     cdef const amps_command_facts *facts_of(self, Command command) except NULL:
@@ -108,6 +145,8 @@ cdef class Executing(Publishing):
         if not is_heard:  # nobody minds when a query is complete
             needed &= ~<unsigned int>AMPS_ACK_COMPLETED
         if facts.subscribes and <int>AMPS_FIELD_BOOKMARK in command.own:
+            needed |= self.acks_of_replay(command)
+        if self.has_store() and (facts.publishes or verb_of(command) == AMPS_COMMAND_SOW_DELETE):
             needed |= AMPS_ACK_PERSISTED
         return command.ack_types | needed
 

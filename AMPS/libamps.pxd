@@ -24,6 +24,8 @@ cdef extern from "amps.h" nogil:
         AMPS_ID_IN_USE
         AMPS_TOO_LARGE
         AMPS_NO_ROOM
+        AMPS_STORE
+        AMPS_STORE_FULL
         AMPS_NO_MEMORY
         AMPS_SYSTEM
         AMPS_STATUS_COUNT
@@ -78,6 +80,7 @@ cdef extern from "amps.h" nogil:
     ctypedef enum amps_command:
         AMPS_COMMAND_UNKNOWN
         AMPS_COMMAND_UNSUBSCRIBE
+        AMPS_COMMAND_SOW_DELETE
         AMPS_COMMAND_SOW
 
     ctypedef struct amps_command_facts:
@@ -107,6 +110,7 @@ cdef extern from "amps.h" nogil:
         amps_slice record
         amps_slice body
         amps_slice sub_id
+        uint64_t bookmark_index
 
     amps_command amps_command_parse(amps_slice text)
     const char *amps_command_text(amps_command verb)
@@ -157,6 +161,12 @@ cdef extern from "amps.h" nogil:
     void amps_stream_set_depth_max(amps_stream *stream, size_t depth_max)
     void amps_stream_conflate(amps_stream *stream)
 
+    ctypedef struct amps_publish_store:
+        pass
+    ctypedef struct amps_bookmark_store:
+        pass
+    ctypedef struct amps_bookmark_sub:
+        pass
     ctypedef struct amps_client:
         pass
     ctypedef struct amps_route:
@@ -169,6 +179,9 @@ cdef extern from "amps.h" nogil:
         AMPS_FOR_FAILED_WRITE
         AMPS_FOR_ALL_ACKS
         AMPS_FOR_ALL_HEARTBEATS
+        AMPS_FOR_DUPLICATE
+        AMPS_FOR_STORE
+        AMPS_FOR_STORE_TROUBLE
     ctypedef struct amps_delivery:
         amps_audience audience
         void *handler
@@ -201,6 +214,7 @@ cdef extern from "amps.h" nogil:
     amps_status amps_client_open(amps_client *client, int fd)
     amps_status amps_client_state(amps_client *client)
     void amps_client_close(amps_client *client)
+    void amps_client_break(amps_client *client)
     amps_status amps_client_wait_gone(amps_client *client, uint32_t wait_ms)
     amps_status amps_client_wait_closed(amps_client *client, uint32_t wait_ms)
     uint64_t amps_client_connection(amps_client *client)
@@ -235,6 +249,11 @@ cdef extern from "amps.h" nogil:
         uint32_t ack_types
         bint many_groups
         bint replaces
+        bint lasts
+        bint is_range
+        amps_bookmark_store *bookmark_store
+        amps_bookmark_sub *bookmarks
+        amps_slice anchor
     enum:
         AMPS_ROUTE_IDS_MAX
     amps_status amps_client_add_route(amps_client *client, const amps_slice *ids, size_t count,
@@ -247,6 +266,7 @@ cdef extern from "amps.h" nogil:
                                   amps_sink *sink)
     bint amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream)
     void amps_client_remove_routes(amps_client *client, amps_status why)
+    void amps_client_lose_routes(amps_client *client, amps_status why)
     void amps_client_want(amps_client *client, amps_audience audience, bint wanted)
 
     void amps_client_want_filter(amps_client *client, bint wanted)
@@ -254,10 +274,120 @@ cdef extern from "amps.h" nogil:
     ctypedef struct amps_waiter:
         pass
     amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id,
-                                        uint32_t ack_type)
+                                        uint32_t ack_type, bint lasts)
+    void amps_client_give_up_waits(amps_client *client)
     amps_status amps_client_wait(amps_client *client, amps_waiter *waiter, uint32_t wait_ms,
                                  amps_message *ack)
     void amps_client_end_wait(amps_client *client, amps_waiter *waiter)
     void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32_t timeout_ms)
     void amps_client_set_batching(amps_client *client, size_t size, uint32_t timeout_ms)
+    void amps_client_end_batch(amps_client *client)
+
+    ctypedef struct amps_kept:
+        uint64_t sequence
+        bint is_sent
+        bint due
+        amps_failure failure
+    amps_status amps_client_set_publish_store(amps_client *client, amps_publish_store *store)
+    amps_status amps_client_publish_stored(amps_client *client, amps_header *header,
+                                           amps_slice body, bint is_publish, bint at_once,
+                                           amps_kept *kept)
+    amps_status amps_client_publish_prepared(amps_client *client, amps_slice header,
+                                             amps_slice body, bint at_once, amps_kept *kept)
+    uint64_t amps_client_follow(amps_client *client, uint64_t persisted)
+    amps_status amps_client_wait_sent(amps_client *client, uint64_t sequence, uint32_t wait_ms)
+    size_t amps_frame_size_max(const amps_header *header, amps_slice body)
+    size_t amps_frame_write(const amps_header *header, amps_slice body, char *at)
+    amps_status amps_frame_view(amps_slice frame, amps_message *message)
     size_t amps_threads_wait(uint32_t wait_ms)
+
+
+cdef extern from "amps_publish_store.h" nogil:
+    ctypedef struct amps_publish_store_options:
+        size_t block_size
+        size_t blocks_per_growth
+        size_t memory_max
+        size_t memory_low
+        bint sync_on_store
+        bint asks_before_growing
+        uint64_t clock_sequence
+    size_t AMPS_STORE_BLOCK_SIZE_MIN
+    size_t AMPS_STORE_BLOCK_SIZE_MAX
+    amps_status amps_publish_store_new(const amps_publish_store_options *options,
+                                       amps_publish_store **store)
+    amps_status amps_publish_store_open(const char *path, const amps_publish_store_options *options,
+                                        amps_failure *failure, amps_publish_store **store)
+    amps_status amps_publish_store_open_hybrid(const char *path,
+                                               const amps_publish_store_options *options,
+                                               amps_failure *failure, amps_publish_store **store)
+    void amps_publish_store_drop(amps_publish_store *store)
+    amps_status amps_publish_store_close(amps_publish_store *store, bint truncate,
+                                         amps_failure *failure)
+    amps_status amps_publish_store_sync(amps_publish_store *store, amps_failure *failure)
+    uint64_t amps_publish_store_next(amps_publish_store *store)
+    amps_status amps_publish_store_add(amps_publish_store *store, uint64_t sequence,
+                                       amps_slice frame, amps_failure *failure)
+    size_t amps_publish_store_wants(amps_publish_store *store)
+    void amps_publish_store_allow(amps_publish_store *store, size_t total_size)
+    amps_status amps_publish_store_wait_room(amps_publish_store *store, uint32_t wait_ms)
+    void amps_publish_store_set_asks(amps_publish_store *store, bint asks)
+    amps_status amps_publish_store_discard_up_to(amps_publish_store *store, uint64_t sequence,
+                                                 amps_failure *failure)
+    amps_status amps_publish_store_discard_one(amps_publish_store *store, uint64_t sequence,
+                                               amps_failure *failure)
+    amps_status amps_publish_store_read_after(amps_publish_store *store, uint64_t after, char *out,
+                                              size_t out_size, uint64_t *sequence, size_t *size)
+    uint64_t amps_publish_store_count(amps_publish_store *store)
+    uint64_t amps_publish_store_lowest(amps_publish_store *store)
+    uint64_t amps_publish_store_last_persisted(amps_publish_store *store)
+    uint64_t amps_publish_store_last_assigned(amps_publish_store *store)
+    void amps_publish_store_raise(amps_publish_store *store, uint64_t sequence)
+    amps_status amps_publish_store_wait_persisted(amps_publish_store *store, uint64_t sequence,
+                                                  uint32_t wait_ms)
+
+
+cdef extern from "amps_bookmark_store.h" nogil:
+    ctypedef struct amps_bookmark_events:
+        void *context
+        void (*changed)(void *context, amps_slice sub_id) noexcept
+        void (*problem)(void *context, const amps_failure *failure) noexcept
+        void (*grown)(void *context, amps_slice sub_id, size_t count) noexcept
+    amps_status amps_bookmark_store_new(amps_bookmark_store **store)
+    amps_status amps_bookmark_store_open_log(const char *path, bint use_last_modified,
+                                             amps_failure *failure, amps_bookmark_store **store)
+    amps_status amps_bookmark_store_open_ring(const char *path, amps_failure *failure,
+                                              amps_bookmark_store **store)
+    const amps_failure *amps_bookmark_store_trouble(const amps_bookmark_store *store)
+    void amps_bookmark_store_set_events(amps_bookmark_store *store,
+                                        const amps_bookmark_events *events)
+    void amps_bookmark_store_drop(amps_bookmark_store *store)
+    amps_status amps_bookmark_store_close(amps_bookmark_store *store, amps_failure *failure)
+    amps_bookmark_sub *amps_bookmark_store_sub(amps_bookmark_store *store, amps_slice sub_id)
+    bint amps_bookmark_is_discarded(amps_bookmark_sub *sub, amps_slice bookmark)
+    amps_status amps_bookmark_log(amps_bookmark_sub *sub, amps_slice bookmark, uint64_t *index)
+    amps_status amps_bookmark_discard(amps_bookmark_sub *sub, amps_slice bookmark)
+    amps_status amps_bookmark_discard_index(amps_bookmark_sub *sub, uint64_t index)
+    amps_status amps_bookmark_persisted(amps_bookmark_sub *sub, amps_slice bookmark)
+    amps_status amps_bookmark_persisted_index(amps_bookmark_sub *sub, uint64_t index)
+    amps_status amps_bookmark_anchor(amps_bookmark_sub *sub, amps_slice anchor)
+    amps_status amps_bookmark_recover(amps_bookmark_sub *sub, amps_slice list)
+    size_t amps_bookmark_most_recent(amps_bookmark_sub *sub, char *out, size_t out_size)
+    uint64_t amps_bookmark_oldest(amps_bookmark_sub *sub)
+    size_t amps_bookmark_common(amps_bookmark_sub *const *subs, size_t count, char *out,
+                                size_t out_size)
+    amps_status amps_bookmark_purge(amps_bookmark_sub *sub)
+    amps_status amps_bookmark_store_purge(amps_bookmark_store *store)
+    amps_status amps_bookmark_store_prune(amps_bookmark_store *store, const char *path,
+                                          amps_failure *failure)
+
+
+cdef extern from "amps_thread.h" nogil:
+    uint64_t amps_clock_in_ms(uint32_t ms)
+
+
+cdef extern from "amps_stream.h" nogil:
+    void amps_stream_hold(amps_stream *stream)
+    amps_status amps_stream_put(amps_stream *stream, const amps_message *message)
+    void amps_stream_publish(amps_stream *stream)
+    bint amps_stream_has_room(amps_stream *stream, const amps_message *message)
+    bint amps_stream_wait_room(amps_stream *stream, uint64_t deadline)

@@ -23,6 +23,8 @@ cdef class Handler:
     cdef object function
     cdef object id      # the one by which the program knows it, as bytes
     cdef bint is_ended  # by the program: what was collected for it is not delivered
+    cdef bint lasts     # outlives its connection
+    cdef Gate gate      # a bookmark store of the program's own stands before it, or None
 
 
 cdef class Listeners:
@@ -58,6 +60,8 @@ cdef class Listeners:
 
     cdef int let_go(self, Handler handler) except -1:
         self.handlers.discard(handler)
+        if handler.gate is not None:
+            handler.gate.end(AMPS_END)
         if self.by_id.get(handler.id) is handler:
             del self.by_id[handler.id]
         return 0
@@ -69,7 +73,25 @@ cdef class Listeners:
         gone = self.handlers, self.by_id
         self.handlers, self.by_id = set(), {}
         amps_client_remove_routes(self.core, why)
+        end_gates(gone[0], why)
         return gone
+
+    cdef object lose_routes(self, amps_status why):
+        """The same when a connection is gone, but those that last stay."""
+        gone = self.handlers, self.by_id
+        kept = [handler for handler in gone[0] if (<Handler>handler).lasts]
+        self.handlers = set(kept)
+        self.by_id = {id: handler for id, handler in gone[1].items() if (<Handler>handler).lasts}
+        amps_client_lose_routes(self.core, why)
+        end_gates(gone[0].difference(kept), why)
+        return gone
+
+    cdef int forget_record(self, amps_id_kind kind, object id) except -1:
+        """A subscription has ended: a client that comes back by itself must not place it again."""
+        return 0
+
+    cdef int forget_records(self) except -1:
+        return 0
 
     # ---- Listeners ------------------------------------------------------------------------------
 
@@ -130,9 +152,12 @@ cdef class Listeners:
                 f"a global handler is for 'ack' or 'heartbeat', not {command!r}")
 
     def set_duplicate_message_handler(self, message_handler):
-        """Sets `handler(message)` for messages that a bookmark store knows as duplicates. Without a
-        bookmark store there are none."""
+        """Sets `handler(message)`, called on the receive thread, for messages that the bookmark
+        store knows as discarded: their own handler or stream does not get them. Without a bookmark
+        store there are none. None: nobody is told."""
+        self.check_usable("set_duplicate_message_handler", True)
         self.duplicate = checked_callable(message_handler, "message_handler")
+        amps_client_want(self.core, AMPS_FOR_DUPLICATE, message_handler is not None)
 
     def get_duplicate_message_handler(self):
         """The duplicate message handler, or None."""
@@ -145,7 +170,13 @@ cdef class Listeners:
             return self.all_acks
         if audience == AMPS_FOR_ALL_HEARTBEATS:
             return self.all_heartbeats
-        return self.failed_write
+        return self.duplicate
+
+    cdef int hear(self, amps_audience audience, Message ack) except -1:
+        """What the server says of a publish; nobody's route is meant."""
+        if audience == AMPS_FOR_FAILED_WRITE and self.failed_write is not None:
+            self.failed_write(None, ack.get_reason() or "")
+        return 0
 
     def set_thread_created_callback(self, thread_created_callable):
         """Sets a function without arguments that each new receive thread calls first of all."""

@@ -123,8 +123,8 @@ cdef class Message(MessageSetters):
         return amps_ack_parse(text)
 
     def get_bookmark_seq_no(self):
-        """The number that the bookmark store gave this message, 0 without one."""
-        return 0
+        """The index that the bookmark store gave this message, 0 without one."""
+        return self.view.bookmark_index
 
     def reset(self):
         """Makes this an empty message again."""

@@ -4,13 +4,14 @@ cdef amps_slice PUBLISH = literal("publish")
 cdef amps_slice DELTA_PUBLISH = literal("delta_publish")
 
 cdef enum:
+    POLL_MS = 10         # how often a custom publish store is asked
     EXPIRATION_MAX_S = 0xFFFFFFFF
     PREPARED_SIZE = 256  # of a publish header that is kept for the next publish
 
 cdef tuple _FLUSH_ACKS = (AMPS_ACK_PROCESSED, AMPS_ACK_PERSISTED, AMPS_ACK_COMPLETED)
 
 
-cdef class Publishing(Asking):
+cdef class Publishing(Storing):
     """A connection that is published on."""
 
     cdef object prepared_topic  # the very object that the header kept is for
@@ -18,12 +19,15 @@ cdef class Publishing(Asking):
     cdef char prepared[PREPARED_SIZE]
 
     def publish(self, topic, data, expiration=None, correlation_id=None, sow_key=None):
-        """Publishes `data` (str, bytes or any buffer) to `topic` and returns 0.
+        """Publishes `data` (str, bytes or any buffer) to `topic` and returns its number in the
+        publish store, 0 without one.
 
         Does not wait for the server: the message is handed to the network, or put into the send
         buffer and handed over within a fraction of a millisecond; a full buffer makes this wait.
         `expiration` is the record's lifetime in seconds. Raises `DisconnectedException`,
-        `LogonRequiredException`, `InvalidTopicException` for an empty topic.
+        `LogonRequiredException`, `InvalidTopicException` for an empty topic. With a publish store
+        the message is stored first and stays so when this raises `DisconnectedException` or
+        `LogonRequiredException`; a `StoreException` says that it is not.
         """
         return self.send_publish(PUBLISH, topic, data, expiration, correlation_id, sow_key)
 
@@ -35,11 +39,11 @@ cdef class Publishing(Asking):
                              object correlation_id, object sow_key):
         cdef amps_header header
         cdef amps_slice body, prepared
-        cdef c_bool due
+        cdef c_bool due = False
         cdef amps_status status = AMPS_AGAIN
         cdef object kept_data, kept
-        if not self.logged_on:
-            self.check_logged_on("publish", True)
+        if not self.logged_on and not self.has_store():
+            self.check_ready("publish", True, NO_LIMIT)
         if type(data) is str and PyUnicode_IS_COMPACT_ASCII(data):
             body = amps_slice(<const char *>PyUnicode_DATA(data), PyUnicode_GET_LENGTH(data))
         elif type(data) is bytes:
@@ -52,11 +56,17 @@ cdef class Publishing(Asking):
         if plain and self.prepared_size > 0 and topic is self.prepared_topic \
                 and verb.at == PUBLISH.at:
             prepared = amps_slice(<const char *>self.prepared, self.prepared_size)
+            if self.store is not None:
+                return self.publish_prepared(prepared, body)
             status = amps_client_try_publish(self.core, prepared, body, &due)
         if status == AMPS_AGAIN:
             kept = self.publish_header(&header, verb, topic, expiration, correlation_id, sow_key)
-            if plain and verb.at == PUBLISH.at:
+            if self.store is not None:
+                set_field(&header, AMPS_FIELD_ACK_TYPE, PERSISTED)
+            if plain and verb.at == PUBLISH.at and self.custom is None:
                 self.prepare(&header, topic)  # before a send may be due: it may run any code
+            if self.has_store():
+                return self.keep_and_send(&header, body, True)
             self.send_publish_of(&header, body)
         elif status != AMPS_OK:
             self.send_patiently(&header, body, True, status)
@@ -64,6 +74,23 @@ cdef class Publishing(Asking):
             with nogil:
                 amps_client_send_due(self.core)
         return 0
+
+    cdef object publish_prepared(self, amps_slice prepared, amps_slice body):
+        """Stores and sends a publish whose header is kept, but for its number."""
+        cdef amps_kept stored
+        cdef amps_status status = AMPS_AGAIN
+        cdef bint at_once = self.store.is_quick()
+        while True:
+            if at_once:
+                status = amps_client_publish_prepared(self.core, prepared, body, True, &stored)
+            if not at_once or status == AMPS_AGAIN:
+                with nogil:
+                    status = amps_client_publish_prepared(self.core, prepared, body, False,
+                                                          &stored)
+            if status != AMPS_STORE_FULL:
+                break
+            self.store.make_room(self)
+        return self.kept(status, &stored)
 
     cdef int send_publish_of(self, const amps_header *header, amps_slice body) except -1:
         """Sends a publish that has its header; it may be gathered with its successors."""
@@ -119,19 +146,68 @@ cdef class Publishing(Asking):
     def publish_flush(self, timeout=0, ack_type=AMPS_ACK_PROCESSED):
         """Waits until the server has processed (or persisted, by `ack_type`) what was published.
 
-        `ack_type` is a number of `Message.AckType`. Raises `TimedOutException` after `timeout`
-        milliseconds, `DisconnectedException` when not connected or cut off meanwhile.
+        `ack_type` is a number of `Message.AckType`. With a publish store it does not matter: this
+        waits until all that is stored at the time of the call is persisted. Raises
+        `TimedOutException` after `timeout` milliseconds, `DisconnectedException` when not connected
+        or cut off meanwhile, with something left to wait for.
         """
         cdef amps_header header
-        self.check_connected("publish_flush")
+        cdef patience limit = patience_of(milliseconds(timeout))
+        self.check_usable("publish_flush")
         if ack_type not in _FLUSH_ACKS:
             raise _exceptions.UsageException(
                 "publish_flush waits for a processed (4), persisted (8) or completed (16) ack, "
                 f"not {ack_type!r}")
+        if self.has_store():
+            self.await_persisted(limit)
+            return
+        self.check_ready("publish_flush", False, limit)
         header.present = 0
-        self.ask(&header, NO_BODY, "flush", self.next_id(), ack_type, ack_type,
-                 milliseconds(timeout), None)
+        self.ask(&header, NO_BODY, "flush", self.next_id(), ack_type, ack_type, limit, None)
 
     def flush(self, timeout=0):
         """The same as `publish_flush(timeout)`."""
         self.publish_flush(timeout)
+
+    # ---- Waiting for it -------------------------------------------------------------------------
+
+    cdef int await_persisted(self, patience limit) except -1:
+        """Until the server has persisted all that is stored now; across connections, where the
+        client comes back by itself."""
+        cdef uint64_t highest
+        cdef amps_status status = AMPS_AGAIN
+        cdef unsigned int slice_ms
+        closings = self.closings
+        amps_client_end_batch(self.core)
+        if self.custom is not None:
+            return self.poll_persisted(limit)
+        highest = amps_publish_store_last_assigned(self.store.core)
+        while True:
+            slice_ms = slice_before(limit.deadline)
+            with nogil:
+                status = amps_publish_store_wait_persisted(self.store.core, highest, slice_ms)
+            if status != AMPS_AGAIN:
+                break
+            self.check_flush(slice_ms, limit, closings)
+        if status != AMPS_OK:
+            raise store_error(status, "publish_flush", NULL)
+        return 0
+
+    cdef int poll_persisted(self, patience limit) except -1:
+        """A custom store can only be asked."""
+        import time
+        closings = self.closings
+        while self.custom.get_unpersisted_count() > 0:
+            slice_ms = slice_before(limit.deadline)
+            self.check_flush(slice_ms, limit, closings)
+            time.sleep(min(slice_ms, POLL_MS) / 1000)
+        return 0
+
+    cdef int check_flush(self, unsigned int slice_ms, patience limit, object closings) except -1:
+        check_signals()
+        if slice_ms == 0:
+            raise self.late("publish_flush", limit.timeout_ms)
+        if self.closings != closings:
+            raise _exceptions.DisconnectedException("publish_flush: closed by this program")
+        self.check_follows()
+        return 0

@@ -48,7 +48,7 @@ cdef class Raw(Subscribing):
             routing.ack_types = acks
         if waits:
             self.ask(&header, body.bytes, message.get_command(), command_id, acks,
-                     AMPS_ACK_PROCESSED, timeout_ms, None, routing, False)
+                     AMPS_ACK_PROCESSED, patience_of(timeout_ms), None, routing, False)
         else:
             self.send_raw(&header, body.bytes, routing)
         return id_text(command_id) if command_id else None

@@ -13,7 +13,11 @@ cdef class Routing:
     cdef Handler handler                      # what the core's route points at, when placed
     cdef unsigned int ack_types               # those the application asked for
     cdef amps_command verb
-    cdef bint many_groups, replaces
+    cdef bint many_groups, replaces, lasts
+    cdef object bookmarks       # the bookmark store that notes what comes, or None
+    cdef object anchor          # where its bookmarks start anew, as bytes, or None
+    cdef bint is_range          # a replay that ends by itself
+    cdef Record record          # what is kept to place it again, or None
 
     cdef int place(self, Listeners client) except -1:
         """Adds the route. Raises `SubidInUseException` when another has one of its ids."""
@@ -62,18 +66,50 @@ cdef class Routing:
         memset(sink, 0, sizeof(sink[0]))
         sink.verb, sink.ack_types = self.verb, self.ack_types
         sink.many_groups, sink.replaces = self.many_groups, self.replaces
-        if self.stream is not None:
+        sink.lasts, sink.is_range = self.lasts, self.is_range
+        if isinstance(self.bookmarks, BookmarkStore):
+            self.make_bookmarks(sink)
+        if self.bookmarks is not None and not isinstance(self.bookmarks, BookmarkStore):
+            self.make_gate(sink)
+        elif self.stream is not None:
             self.stream.renew()
             sink.stream = self.stream.core
         elif self.on_message is not None:
             self.handler = Handler.__new__(Handler)
             self.handler.function = self.on_message
             self.handler.id = self.sub_id or self.query_id or self.command_id
+            self.handler.lasts = self.lasts
             sink.handler = <void *>self.handler
+        if sink.handler is NULL or self.handler.gate is not None:
+            return 0
         if isinstance(self.on_message, CMessageHandler):
             sink.function = (<CMessageHandler>self.on_message).function
             sink.user_data = (<CMessageHandler>self.on_message).user_data
             sink.release = on_handler_unused  # it may be unsubscribed while it runs without the GIL
+        return 0
+
+    cdef int make_bookmarks(self, amps_sink *sink) except -1:
+        """The core notes what comes."""
+        cdef BookmarkStore store = self.bookmarks
+        sink.bookmarks = store.sub(self.sub_id)
+        sink.bookmark_store = store.core
+        if self.anchor is not None:
+            sink.anchor = amps_slice(PyBytes_AS_STRING(self.anchor), PyBytes_GET_SIZE(self.anchor))
+        return 0
+
+    cdef int make_gate(self, amps_sink *sink) except -1:
+        """A bookmark store of the program's own is asked first, on the receive thread."""
+        cdef Gate gate = Gate.__new__(Gate)
+        gate.store, gate.sub_id, gate.anchor = self.bookmarks, id_text(self.sub_id), self.anchor
+        gate.function, gate.ack_types = self.on_message, self.ack_types
+        if self.stream is not None:
+            self.stream.renew()
+            gate.stream, self.stream.is_gated = self.stream.core, True
+            amps_stream_hold(gate.stream)
+        sink.ack_types |= AMPS_ACK_PROCESSED | AMPS_ACK_PERSISTED | AMPS_ACK_COMPLETED
+        self.handler = Handler.__new__(Handler)
+        self.handler.id, self.handler.lasts, self.handler.gate = self.sub_id, self.lasts, gate
+        sink.handler = <void *>self.handler
         return 0
 
     cdef int accepted(self, Listeners client) except -1:
@@ -105,6 +141,7 @@ cdef bint remove_route(Listeners client, amps_id_kind kind, object id,
         (<Handler>handler).is_ended = True
     if not amps_client_remove_route(client.core, kind, text, sink):
         return False
+    client.forget_record(kind, id)
     if sink.handler is not NULL:
         client.let_go(<Handler>sink.handler)
     return True

@@ -1,5 +1,5 @@
 # settings.pxi: what is set on a client and used by layers that are still to come: HTTP preflight
-# headers, what publish stores and TLS are asked about.
+# headers, what TLS is asked about.
 
 cdef enum:
     SHOWN_NAME_MAX = 32  # characters of a header's name in an error; its value is never shown
@@ -12,7 +12,6 @@ cdef class Settings(Raw):
     """A connection with what is only kept so far."""
 
     cdef list preflight            # lines, "Name: value"
-    cdef bint error_on_publish_gap
 
     def __cinit__(self, *args, **kwargs):
         self.preflight = []
@@ -44,21 +43,7 @@ cdef class Settings(Raw):
         """Forgets all lines added."""
         self.preflight.clear()
 
-    # ---- Publish store and TLS ------------------------------------------------------------------
-
-    def set_error_on_publish_gap(self, error_on_publish_gap):
-        """Sets whether a logon fails when the server has seen later publishes than the publish
-        store holds. It is kept; without a publish store there can be no gap."""
-        self.error_on_publish_gap = bool(error_on_publish_gap)
-
-    def get_error_on_publish_gap(self):
-        """Whether such a logon fails; at first it does not."""
-        return bool(self.error_on_publish_gap)
-
-    def get_unpersisted_count(self):
-        """How many messages in the publish store the server has not persisted yet: 0 without a
-        publish store."""
-        return 0
+    # ---- TLS ------------------------------------------------------------------------------------
 
     def get_ssl(self):
         """The TLS socket of a `tcps` connection; None, as for every other."""

@@ -30,6 +30,8 @@ cdef class MessageStream:
     cdef object sub_id, query_id  # what the server is told when it is closed, or None
     cdef unsigned int timeout_ms
     cdef bint is_over, is_subscription
+    cdef object problem        # what ends it instead of an end, or None
+    cdef bint is_gated         # a bookmark store of the program's own fills it
     cdef Message older, newer  # the last two given out: used again when nobody holds them
     cdef object __weakref__
     cdef dict __dict__
@@ -184,11 +186,17 @@ cdef class MessageStream:
     cdef bint remove_route(self) except -1:
         """True: it was there, so the server does not know yet that nobody listens."""
         cdef amps_slice id
+        cdef amps_sink sink
         cdef object kept
         if self.command_id is None:
             return False
+        if self.is_gated:
+            return remove_route(self.client, AMPS_ID_OF_COMMAND, self.command_id, &sink)
         kept = borrow_text(self.command_id, &id)
-        return amps_client_remove_stream(self.client.core, id, self.core)
+        if not amps_client_remove_stream(self.client.core, id, self.core):
+            return False
+        self.client.forget_record(AMPS_ID_OF_COMMAND, self.command_id)
+        return True
 
     cdef int renew(self) except -1:
         """A fresh queue, for a command that is sent once more: the one before has ended."""
@@ -236,6 +244,9 @@ cdef class MessageStream:
         raise StopIteration
 
     cdef int end(self, amps_status status) except -1:
+        if self.problem is not None and not self.is_over:
+            self.is_over = True
+            raise self.problem
         if status == AMPS_DISCONNECTED and not self.is_over:
             self.is_over = True
             raise _exceptions.DisconnectedException(
@@ -290,4 +301,15 @@ cdef MessageStream new_stream(Subscribing client, Routing routing,
     if not (facts.subscribes or facts.queries or routing.ack_types != 0):
         stream.command_id = None
         amps_stream_end(stream.core, AMPS_END)
+    return stream
+
+
+cdef MessageStream ended_stream(Subscribing client):
+    """One that nothing comes to."""
+    cdef MessageStream stream = MessageStream.__new__(MessageStream)
+    stream.core = amps_stream_new(0)
+    if stream.core is NULL:
+        raise MemoryError("no memory for a stream")
+    stream.client = client
+    amps_stream_end(stream.core, AMPS_END)
     return stream

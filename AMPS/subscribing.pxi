@@ -14,7 +14,7 @@ cdef enum:
     SOW_AND_SUBSCRIBE_BATCH_SIZE = 1
 
 
-cdef class Subscribing(Executing):
+cdef class Subscribing(Bookmarking):
     """A connection with a call for each kind of subscription, query and delete."""
 
     def subscribe(self, *args, **kwargs):
@@ -150,13 +150,18 @@ cdef class Subscribing(Executing):
         """Waits for the count of what was deleted."""
         cdef amps_header header
         cdef Body body = command.body()
-        self.check_logged_on("sow_delete")
+        cdef patience limit = patience_of(command.timeout_ms)
+        cdef unsigned int acks = AMPS_ACK_PROCESSED | AMPS_ACK_STATS
+        self.check_usable("sow_delete")
+        if not self.has_store():
+            self.check_ready("sow_delete", False, limit)
+        else:
+            acks |= AMPS_ACK_PERSISTED
         self.check_command(command, self.facts_of(command))
         header.present = 0
         kept = command.fill(&header)
         return self.ask(&header, body.bytes, "sow_delete", self.next_id(),
-                        AMPS_ACK_PROCESSED | AMPS_ACK_STATS, AMPS_ACK_STATS, command.timeout_ms,
-                        lambda: values_of(command))
+                        acks, AMPS_ACK_STATS, limit, lambda: values_of(command))
 
     # ---- The end of a subscription --------------------------------------------------------------
 
@@ -177,21 +182,29 @@ cdef class Subscribing(Executing):
                 self.unsubscribe(id.strip())
             return
         if sub_id == b"all":
+            self.forget_records()
             kept = self.forget_routes(AMPS_CLOSED)
         elif sub_id is not None:
             kept = self.by_id.get(sub_id)
             if remove_route(self, AMPS_ID_OF_SUBSCRIPTION, sub_id, &sink) \
                     and sink.verb == AMPS_COMMAND_SOW:
                 query_id, sub_id = sub_id, None
-        if (sub_id or query_id) and amps_client_state(self.core) == AMPS_OK:
+        if self.is_coming_back():
+            self.overdue.append((sub_id, query_id))
+        elif (sub_id or query_id) and amps_client_state(self.core) == AMPS_OK:
             self.send_overdue()
             self.send_unsubscribe(sub_id, query_id)
+
+    cdef bint is_coming_back(self) noexcept:
+        """Is a thread placing subscriptions again? Then the server is told when it is through."""
+        return False
 
     cdef int forget_subscriptions(self, object sub_ids, object query_ids) except -1:
         cdef amps_sink sink
         for ids in (sub_ids, query_ids):
             for id in (ids or b"").split(b","):
                 if id.strip() == b"all":
+                    self.forget_records()
                     self.forget_routes(AMPS_CLOSED)
                 elif id.strip():
                     remove_route(self, AMPS_ID_OF_SUBSCRIPTION, id.strip(), &sink)
@@ -216,7 +229,9 @@ cdef class Subscribing(Executing):
         cannot be sent now goes before the next command."""
         cdef amps_header header
         cdef object kept
-        if (sub_id or query_id) and amps_client_state(self.core) == AMPS_OK:
+        if self.is_coming_back() and (sub_id or query_id):
+            self.overdue.append((sub_id, query_id))
+        elif (sub_id or query_id) and amps_client_state(self.core) == AMPS_OK:
             kept = unsubscribe_header(&header, sub_id, query_id, self.next_id())
             if amps_client_send_soon(self.core, &header) == AMPS_AGAIN:
                 self.overdue.append((sub_id, query_id))

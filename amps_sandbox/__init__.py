@@ -185,15 +185,14 @@ class Sandbox(Witness):
         """Ends as a crash would, until `restart`: connections are reset, nothing more is sent."""
         self._server.run(self._server.kill)
 
-    def restart(self, keep_data: bool = True, lose: int = 0) -> None:
+    def restart(self, keep_data: bool = True) -> None:
         """Crashes and comes back on the same ports, with records, log and sequences or without.
 
-        The last `lose` messages of the log are lost, unless their publishers were told they are
-        persisted. Raises OSError when an address, or the file of `db`, cannot be had again.
+        Raises OSError when an address, or the file of `db`, cannot be had again.
         """
         if not self._server.loop.is_running:
             raise RuntimeError("the sandbox is not running: start it")
-        self._server.run(lambda: self._server.restart(keep_data, lose))
+        self._server.run(lambda: self._server.restart(keep_data))
         self._server.wait_until_open()
 
     def __enter__(self) -> Sandbox:

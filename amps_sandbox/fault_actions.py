@@ -131,7 +131,7 @@ def no_heartbeat(_active: ActiveFault, event: Event) -> bool:
 def delay_ack(active: ActiveFault, event: Event) -> bool:
     peer, frame = event.peer, event.frame
     assert active.fault.seconds is not None
-    event.server.clock.after(active.fault.seconds, lambda: peer.send(frame))
+    event.server.clock.after(active.fault.seconds, lambda: peer.tell(frame))
     return True
 
 
@@ -140,7 +140,7 @@ def drop_ack(_active: ActiveFault, _event: Event) -> bool:
 
 
 def dup_ack(_active: ActiveFault, event: Event) -> bool:
-    event.peer.send(event.frame)
+    event.peer.tell(event.frame)
     return False
 
 
@@ -206,6 +206,13 @@ def kill_engine(active: ActiveFault, event: Event) -> bool:
     return True
 
 
+def lose_tail(active: ActiveFault, event: Event) -> bool:
+    assert active.fault.n is not None
+    is_lost = kill_engine(active, event)
+    event.server.lose_tail(active.fault.n)
+    return is_lost
+
+
 def clock_jump(active: ActiveFault, event: Event) -> bool:
     assert active.fault.seconds is not None
     event.server.jump(active.fault.seconds)
@@ -231,5 +238,6 @@ ACTS: dict[str, Callable[[ActiveFault, Event], bool]] = {
     "garbage": send_garbage,
     "bad_batch": bad_batch,
     "kill_engine": kill_engine,
+    "lose_tail": lose_tail,
     "clock_jump": clock_jump,
 }

@@ -111,7 +111,7 @@ class ActiveFault:
             if shuffled == frames:
                 shuffled = [*frames[1:], frames[0]]
             for one in shuffled:
-                peer.send(one)
+                peer.tell(one)
 
     def let_go(self) -> None:
         """It is no longer wanted: what it keeps goes out."""
@@ -120,7 +120,7 @@ class ActiveFault:
         gathered, self._gathered = self._gathered, {}
         for peer, frames in gathered.items():
             for frame in frames:
-                peer.send(frame)
+                peer.tell(frame)
 
     def forget(self, peer: Peer) -> None:
         self._bytes.pop(peer, None)
@@ -145,6 +145,8 @@ class Faults:
         if not isinstance(fault, Fault):
             raise ValueError(f"cannot add {fault!r}: want a Fault")
         check(fault)
+        if fault.action == "lose_tail" and self._server.txlog is None:
+            raise ValueError("lose_tail needs a transaction log: want Sandbox(txlog=...)")
         active = ActiveFault(fault)
         self._server.run(lambda: self._add(active))
         return active
@@ -276,7 +278,7 @@ class Faults:
                 event = Event(self._server, peer, header, frame=frame)
                 is_lost = self._strike(active, event) or is_lost
         if not is_lost:
-            peer.send(frame)
+            peer.tell(frame)
 
     def outgoing(self, peer: Peer, frame: bytes) -> bytes | None:
         """What is sent instead of a frame; None if nothing."""

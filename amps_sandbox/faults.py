@@ -59,6 +59,7 @@ ACTIONS = {
     "garbage": Action(TRIGGERS - {"bytes_out"}, ("kind",)),
     "bad_batch": Action(QUERY_COMMANDS | {"deliver"}, ("kind",)),
     "kill_engine": Action(TRIGGERS, takes=("seconds",), is_of_engine=True),
+    "lose_tail": Action(TRIGGERS, ("n",), ("seconds",), is_of_engine=True),
     "clock_jump": Action(TRIGGERS, ("seconds",), is_of_engine=True),
 }
 ACK_ACTIONS = {"delay_ack", "drop_ack", "dup_ack", "reorder_acks"}

@@ -57,6 +57,7 @@ class Log:
 
     def __init__(self, topics: Iterable[bytes]):
         self._fits = [name_or_pattern(topic) for topic in topics]
+        self.edition = object()  # another one whenever positions no longer mean the same
         self.labels: list[Label] = []
         self.keys: list[bytes | None] = []
         self.bodies: list[bytes] = []
@@ -70,7 +71,6 @@ class Log:
         self._followers: dict[Follower, None] = {}
         self._routes: dict[Label, list[Follower]] = {}
         self.watchers: dict[Callable[[], None], None] = {}  # are told that there is more
-        self.token = object()  # another one as soon as positions mean something else
         self.synced: int | None = None  # entries that the other of a pair has; None: nobody asks
 
     @property
@@ -141,22 +141,18 @@ class Log:
         index[1].append(position)
 
     def truncate(self, end: int) -> None:
-        """Forgets the entries from a position on. Nobody may follow meanwhile."""
-        for position in reversed(range(end, self.end)):
+        """Forgets all entries from a position on. Nobody may follow meanwhile."""
+        self.edition = object()
+        for position in range(self.end - 1, end - 1, -1):
             for column in self._index[self._publishers[position]]:
                 column.pop()
             self._more.pop(position, None)
-        for column in (self.labels, self.keys, self.bodies, self.times_us):
+        for column in (self.labels, self.keys, self.bodies):
             del column[end:]
-        del self._publishers[end:], self._sequences[end:]
-        self.token = object()
+        for numbers in (self.times_us, self._publishers, self._sequences):
+            del numbers[end:]
 
     # Reading
-
-    def newest(self, publisher: int) -> int:
-        """The highest sequence of a publisher that is here; 0 if there is none."""
-        sequences = self._index.get(publisher, ((), ()))[0]
-        return sequences[-1] if sequences else 0
 
     def identity(self, position: int) -> Identity:
         return self._publishers[position], self._sequences[position]

@@ -1,78 +1,59 @@
-"""Loses the end of the log, as a server does that crashes before it has written everything."""
+"""Forgets the newest entries of the log, as a server does that lags behind one that died."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from .log import Log
-from .sequences import Sequences
-from .sow import Change, Record, Store
+from .clock import NANOSECONDS
+from .log import Entry, Log
+from .sow import Record
 
 if TYPE_CHECKING:
-    from .topics import Topics
+    from .server import Server
 
-Place = tuple[str, bytes, bytes]  # of a record: message type, topic and key
+MICROSECOND_NS = NANOSECONDS // 1_000_000
 
 
-def lose_tail(log: Log, sequences: Sequences, topics: Mapping[str, Topics], count: int) -> int:
-    """Loses so many of the newest entries, but none that its publisher was told is persisted,
-    nor any before such a one. Sequences and records are again what they were. Says how many."""
+def lose_tail(server: Server, most: int) -> int:
+    """Forgets so many entries at most, and what they did to records and sequences.
+
+    It stops at the newest entry whose publisher was told that it is persisted. Says how many.
+    """
+    log, sequences = server.txlog, server.sequences
+    if log is None:
+        return 0
     end = log.end
-    while end and log.end - end < count:
-        publisher, sequence = log.identity(end - 1)
-        if sequence <= sequences.acked.get(publisher, 0):
-            break
+    while end > max(log.end - most, 0) and not sequences.is_told(log.identity(end - 1)):
         end -= 1
     lost = list(log.entries(end))
     log.truncate(end)
-    for publisher in {entry.identity[0] for entry in lost}:
-        newest = max(log.newest(publisher), sequences.acked.get(publisher, 0))
-        sequences.marks[publisher] = newest
-        sequences.changed.add(publisher)
-    places = {
-        (entry.label.message_type, entry.label.topic, entry.key)
-        for entry in lost
-        if entry.key is not None
-    }
-    for place, position in _newest(log, places).items():
-        message_type, topic, key = place
-        store = topics[message_type].stores.get(topic)
-        if store is not None and not store.is_derived:
-            _turn_back(topics[message_type], store, key, log, position)
+    for entry in reversed(lost):
+        sequences.take_back(entry.identity)
+    touched = {(entry.label.message_type, entry.label.topic, entry.key) for entry in lost}
+    for message_type, topic, key in touched:
+        topics = server.topics_of(message_type)
+        store = topics.stores.get(topic)
+        if store is not None and key is not None:
+            entry = _newest(log, message_type, topic, key)
+            record = None
+            if entry is not None:
+                record = Record(
+                    key,
+                    entry.body,
+                    topics.fields,
+                    x=entry.x,
+                    time_ns=entry.time_us * MICROSECOND_NS,
+                    lifetime_s=store.lifetime_s(entry.lifetime_s, None),
+                )
+                record.bookmark = entry.bookmark
+            topics.rewind(store, key, record)
     return len(lost)
 
 
-def _newest(log: Log, places: set[Place]) -> dict[Place, int | None]:
-    """The position of the newest entry about each of these records."""
-    found: dict[Place, int | None] = dict.fromkeys(places)
-    missing = set(places)
-    for position in reversed(range(log.end)):
-        if not missing:
-            break
-        label, key = log.labels[position], log.keys[position]
-        place = label.message_type, label.topic, key or b""
-        if key is not None and place in missing:
-            missing.discard(place)
-            found[place] = position
-    return found
-
-
-def _turn_back(topics: Topics, store: Store, key: bytes, log: Log, position: int | None) -> None:
-    now = topics.clock.time_ns()
-    if position is None or log.labels[position].is_delete:
-        old = store.remove(key)
-        if old is not None:
-            topics.spread(store, Change(old, None, b"deleted"), now)
-        return
-    x, lifetime_s = log.more(position)
-    record = Record(
-        key,
-        log.bodies[position],
-        topics.fields,
-        x=x,
-        time_ns=log.times_us[position] * 1000,
-        lifetime_s=store.lifetime_s(lifetime_s, None),
-    )
-    record.bookmark = log.bookmark(position)
-    topics.spread(store, Change(store.put(record), record), now)
+def _newest(log: Log, message_type: str, topic: bytes, key: bytes) -> Entry | None:
+    """What made the record that a key has now; None if it has none."""
+    for position in range(log.end - 1, -1, -1):
+        label = log.labels[position]
+        if log.keys[position] == key and (label.message_type, label.topic) == (message_type, topic):
+            return None if label.is_delete else log.entry(position)
+    return None

@@ -124,7 +124,13 @@ class Peer:
         if self.server.faults.triggers:
             self.server.faults.send_ack(self, kind, frame, header)
         else:
-            self.send(frame)
+            self.tell(frame)
+
+    def tell(self, frame: bytes) -> None:
+        """Sends an ack that nobody holds back any more."""
+        if self.persisting is not None and self.is_open:
+            self.persisting.told(frame)
+        self.send(frame)
 
     def send_raw(self, data: bytes) -> None:
         """Sends bytes that need not be a frame; the trace does not see them."""

@@ -10,7 +10,7 @@ from .clock import Clock
 from .log import Identity, Log
 from .loop import Timer
 from .sequences import DUPLICATE, Sequences
-from .wire import Header, encode
+from .wire import LENGTH, Header, encode, parse_header
 
 if TYPE_CHECKING:
     from .peer import Peer
@@ -52,7 +52,6 @@ class Persisting:
         if not acks.wants("persisted"):
             return
         if "s" not in header:
-            self._sequences.acked[identity[0]] = identity[1]
             acks.send("persisted", bm=b"%d|%d|" % identity)
             return
         self._sequence = self._sequences.mark(self.publisher)
@@ -70,7 +69,6 @@ class Persisting:
         if self._bookmark is not None:
             ack: Header = {"c": b"ack", "s": self._sequence, "bm": self._bookmark}
             self._bookmark = None
-            self._sequences.acked[self.publisher] = self._sequence
             self._send(encode({**ack, "a": b"persisted", "status": b"success"}))
 
     def then(self, frame: bytes, header: Header) -> None:
@@ -83,6 +81,14 @@ class Persisting:
             self._waiting.append((self._log.end, frame, header))
         else:
             self._peer.send_ack("persisted", frame, header)
+
+    def told(self, frame: bytes) -> None:
+        """An ack is on its way: what it says is persisted, must never be lost."""
+        if b'"a":"persisted"' in frame:
+            header, _ = parse_header(frame, LENGTH.size)
+            if header["status"] == b"success" and "bm" in header and "sub_id" not in header:
+                publisher, sequence, *_ = header["bm"].split(b"|")
+                self._sequences.tell((int(publisher), int(sequence)))
 
     def proceed(self) -> None:
         """More of the log is persisted."""

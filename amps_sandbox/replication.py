@@ -20,7 +20,7 @@ ANSWER_S_MAX = 5.0  # how long one that comes back waits for the other before it
 class _Batch(NamedTuple):
     """Entries of one log from a position on, and the client names of their publishers."""
 
-    token: object  # of the log
+    edition: object  # of that log
     start: int
     entries: list[Entry]
     names: dict[int, bytes]
@@ -88,7 +88,7 @@ class Link:
             self._post(lambda other: other._open())
             return
         log = self._log
-        start = known[1] if known[0] is log.token else 0
+        start = known[1] if known[0] is log.edition else 0
         self._is_other_up = True
         self._is_under_way = True
         self._confirm(start)
@@ -99,7 +99,7 @@ class Link:
         if not self._is_up:
             return
         self._is_other_up = True
-        self._given = known[1] if known[0] is self._log.token else 0
+        self._given = known[1] if known[0] is self._log.edition else 0
         self._watch()
         self._take(batch)
         self._open()
@@ -131,7 +131,7 @@ class Link:
         entries = list(self._log.entries(start, stop))
         names = self._server.sequences.names
         publishers = {entry.identity[0] for entry in entries}
-        return _Batch(self._log.token, start, entries, {one: names[one] for one in publishers})
+        return _Batch(self._log.edition, start, entries, {one: names[one] for one in publishers})
 
     def _watch(self) -> None:
         self._log.watchers[self._wake] = None
@@ -162,9 +162,9 @@ class Link:
         self._watch()
         self._server.persisted_more()
 
-    def _answer(self, token: object, position: int) -> None:
+    def _answer(self, edition: object, position: int) -> None:
         """The other end has this log up to a position."""
-        if token is self._log.token and self._is_up and self._is_other_up:
+        if edition is self._log.edition and self._is_up and self._is_other_up:
             self._is_under_way = False
             self._confirm(position)
             self._wake()
@@ -178,15 +178,15 @@ class Link:
     def _take(self, batch: _Batch) -> None:
         """Applies a batch that begins where the last one ended; says what is here now."""
         known, position = self._from
-        position = position if known is batch.token else 0
+        position = position if known is batch.edition else 0
         if batch.start == position:
             for publisher, name in batch.names.items():
                 self._server.sequences.learn(publisher, name)
             for entry in batch.entries:
                 self._apply(entry)
             position += len(batch.entries)
-        self._from = batch.token, position
-        self._post(lambda other: other._answer(batch.token, position))
+        self._from = batch.edition, position
+        self._post(lambda other: other._answer(batch.edition, position))
 
     def _apply(self, entry: Entry) -> None:
         """Does what a client of the other end did, unless it is known here."""

@@ -20,9 +20,9 @@ class Sequences:
         self._instance = instance
         self._clock = clock
         self.marks: dict[int, int] = {}
-        self.acked: dict[int, int] = {}  # what their publishers were told is persisted
         self.names: dict[int, bytes] = {}  # of clients by both of their hashes
         self.changed: set[int] = set()  # whose mark or name is not stored yet
+        self._told: dict[int, int] = {}  # the highest that each publisher knows to be persisted
         self._own: dict[int, int] = {}
         self._newest = 0
 
@@ -47,6 +47,20 @@ class Sequences:
         self.changed.add(publisher)
         return True
 
+    def tell(self, identity: Identity) -> None:
+        """The publisher is told that its messages are persisted up to this one."""
+        publisher, sequence = identity
+        self._told[publisher] = max(sequence, self._told.get(publisher, 0))
+
+    def is_told(self, identity: Identity) -> bool:
+        return identity[1] <= self._told.get(identity[0], 0)
+
+    def take_back(self, identity: Identity) -> None:
+        """The newest message of a publisher was not persisted after all."""
+        publisher, sequence = identity
+        self.marks[publisher] = sequence - 1
+        self.changed.add(publisher)
+
     def assign(self, publisher: int) -> Identity:
         """A new identity for what a known publisher sent without a sequence."""
         second = self._clock.time_ns() // NANOSECONDS * NANOSECONDS
@@ -64,5 +78,6 @@ class Sequences:
     def restore(self, publisher: int, name: bytes, mark: int) -> None:
         """Takes back what was stored."""
         self.names[publisher] = name
-        self.marks[publisher] = self.acked[publisher] = mark  # who was told, nobody knows any more
+        self.marks[publisher] = mark
+        self.tell((publisher, mark))  # nobody knows any more who was told what
         self._newest = max(self._newest, mark if publisher != name_hash(name) else 0)

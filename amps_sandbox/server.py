@@ -221,6 +221,13 @@ class Server:
         self._outbox.abort()
         self._go_down()
 
+    def lose_tail(self, most: int) -> None:
+        """Forgets the newest entries of the log that no publisher was told of."""
+        self.log(f"lost {lose_tail(self, most)} entries of the log")
+        if self.link is not None:
+            self.link.forget()
+        self._settle()
+
     def revive(self) -> None:
         """Listens wherever nobody does. Raises OSError if an address is taken."""
         if self.is_up:
@@ -232,15 +239,8 @@ class Server:
         for at in range(len(self.listeners)):
             self.start_listener(at)
 
-    def restart(self, keep_data: bool, lose: int = 0) -> None:
+    def restart(self, keep_data: bool) -> None:
         self.kill()
-        acked = self.sequences.acked
-        if lose and self.txlog is not None:
-            lost = lose_tail(self.txlog, self.sequences, self._topics, lose)
-            self.log(f"lost the last {lost} entries of the log")
-            if self.link is not None:
-                self.link.forget()
-        self._settle()
         if self._storage is not None or not keep_data:
             for topics in self._topics.values():
                 topics.retire()
@@ -250,8 +250,6 @@ class Server:
             if not keep_data:
                 self._storage.clear()
             self._storage.open(self._topics, self.txlog, self.sequences)
-        if keep_data:
-            self.sequences.acked = acked
         self._is_broken = False
         self.revive()
 
@@ -329,6 +327,7 @@ class Server:
         if self.txlog is not None:
             publisher = self.sequences.know(SERVER_NAME)
             message = message._replace(identity=self.sequences.assign(publisher))
+            self.sequences.tell(message.identity)
         if store is None:
             topics.deliver(topic, message)
             return

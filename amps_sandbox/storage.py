@@ -150,10 +150,11 @@ class Storage:
         end = 0 if log is None else log.end
         with _Transaction(self._database) as database:
             if log is not None:
-                database.execute("delete from entries where position >= ?", (log.end,))
+                if end < self._end:  # a fault made it lose some
+                    database.execute("delete from entries where position >= ?", (end,))
                 database.executemany(
                     "insert into entries values (?,?,?,?,?,?,?,?,?,?,?,?)",
-                    _entry_rows(log, self._end),
+                    _entry_rows(log, min(self._end, end)),
                 )
             if sequences is not None:
                 database.executemany(

@@ -213,6 +213,15 @@ class Topics:
             for derived in self._derived.get(store.topic, ()):
                 derived.follow(Change(None, record), record.time_ns)
 
+    def rewind(self, store: Store, key: bytes, record: Record | None) -> None:
+        """Puts a key's former record back, or none, also in the topics made of this one."""
+        old = store.remove(key) if record is None else store.put(record)
+        self.changes += 1
+        if old is not None or record is not None:
+            change = Change(old, record, b"" if record is not None else b"deleted")
+            for derived in self._derived.get(store.topic, ()):
+                derived.follow(change, self.clock.time_ns())
+
     def key_of(self, store: Store, body: bytes, key: bytes | None) -> tuple[bytes, Fields | None]:
         """The key that a message has in a store, and its fields if they had to be read."""
         if store.has_explicit_keys:

@@ -42,4 +42,4 @@ class Withholding:
         self._rules = set()
         kept, self._kept = self._kept, []
         for peer, frame in kept:
-            peer.send(frame)
+            peer.tell(frame)

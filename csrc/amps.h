@@ -36,6 +36,8 @@
     X(AMPS_ID_IN_USE, "the id is in use", SubidInUseException)                                     \
     X(AMPS_TOO_LARGE, "the message is larger than the limit", PublishException)                    \
     X(AMPS_NO_ROOM, "the send buffer is full and the server does not read", PublishException)      \
+    X(AMPS_STORE, "the store failed", StoreException)                                              \
+    X(AMPS_STORE_FULL, "the store may not grow", StoreException)                                   \
     X(AMPS_NO_MEMORY, "out of memory", MemoryError)                                                \
     X(AMPS_SYSTEM, "the operating system refused", TransportException)
 
@@ -66,12 +68,14 @@ typedef struct amps_header {
 } amps_header;
 
 /* A delivered message: the outer header, the record's own header inside a multi-record `sow`
- * frame (else empty), the body, and the one subscription id it is delivered for (else empty). */
+ * frame (else empty), the body, the one subscription id it is delivered for (else empty), and the
+ * index that a bookmark store gave it (else 0). */
 typedef struct amps_message {
     amps_slice header;
     amps_slice record;
     amps_slice body;
     amps_slice sub_id;
+    uint64_t   bookmark_index;
 } amps_message;
 
 amps_command amps_command_parse(amps_slice text);  /* "p" is publish; AMPS_COMMAND_UNKNOWN else */
@@ -101,6 +105,12 @@ amps_status amps_message_field(const amps_message *message, amps_field field, am
 
 /* Writes a header as it goes over the wire, to be sent many times; 0 when it may not fit. */
 size_t amps_header_prepare(const amps_header *header, char *out, size_t out_size);
+
+/* A whole frame: an upper bound of its size; written to `at`, which holds that, giving its size;
+ * and looked at as a message, AMPS_BAD_FRAME when it is none. */
+size_t      amps_frame_size_max(const amps_header *header, amps_slice body);
+size_t      amps_frame_write(const amps_header *header, amps_slice body, char *at);
+amps_status amps_frame_view(amps_slice frame, amps_message *message);
 
 /* Decodes header escapes into `out`, which holds at least text.size bytes (decoding never grows);
  * returns how many bytes it wrote. An escape that is none stays as it is. */
@@ -178,8 +188,11 @@ void amps_stream_conflate(amps_stream *stream);
 
 /* ---- Client: the life of a connection, and sending on it ------------------------------------ */
 
-typedef struct amps_client amps_client;
-typedef struct amps_route  amps_route;
+typedef struct amps_client         amps_client;
+typedef struct amps_route          amps_route;
+typedef struct amps_publish_store  amps_publish_store;  /* amps_publish_store.h */
+typedef struct amps_bookmark_store amps_bookmark_store; /* amps_bookmark_store.h */
+typedef struct amps_bookmark_sub   amps_bookmark_sub;
 
 /* Whom a message is for: the handler of its route, or one of the client's own. */
 typedef enum amps_audience {
@@ -189,7 +202,10 @@ typedef enum amps_audience {
     AMPS_FOR_LAST_CHANCE,  /* nobody else is told */
     AMPS_FOR_FAILED_WRITE, /* the ack of a publish that the server refused */
     AMPS_FOR_ALL_ACKS,     /* whoever else is told */
-    AMPS_FOR_ALL_HEARTBEATS
+    AMPS_FOR_ALL_HEARTBEATS,
+    AMPS_FOR_DUPLICATE,    /* a bookmark store knows it as discarded */
+    AMPS_FOR_STORE,        /* a persisted ack, for a publish store that is the binding's */
+    AMPS_FOR_STORE_TROUBLE /* an ack that the publish store has not understood or noted */
 } amps_audience;
 
 /* One message for one handler. */
@@ -256,6 +272,7 @@ amps_status amps_client_state(amps_client *client); /* AMPS_OK: connected; else 
  * the client may be opened again. `closed`: its receive threads have left, too; on one of them
  * that is AMPS_IN_HANDLER at once. */
 void        amps_client_close(amps_client *client);
+void        amps_client_break(amps_client *client); /* as if the server had hung up */
 amps_status amps_client_wait_gone(amps_client *client, uint32_t wait_ms);
 amps_status amps_client_wait_closed(amps_client *client, uint32_t wait_ms);
 
@@ -303,6 +320,29 @@ void        amps_client_give_up(amps_client *client, amps_slice body, bool is_pu
  * AMPS_AGAIN: not even that. */
 amps_status amps_client_send_soon(amps_client *client, const amps_header *header);
 
+/* ---- Publishes that a publish store keeps until they are persisted -------------------------- */
+
+typedef struct amps_kept { /* what became of one */
+    uint64_t     sequence;
+    bool         is_sent; /* else it follows as soon as that is possible */
+    bool         due;     /* call amps_client_send_due, without the interpreter's lock */
+    amps_failure failure; /* of the store, with AMPS_STORE */
+} amps_kept;
+
+/* NULL: none. AMPS_ALREADY_CONNECTED: the one before holds messages not persisted yet. */
+amps_status amps_client_set_publish_store(amps_client *client, amps_publish_store *store);
+/* Gives it a number, keeps it, sends it, all in one order. AMPS_OK: it is kept. at_once: AMPS_AGAIN
+ * instead of waiting for a lock. The header's sequence is set; a prepared one has none. */
+amps_status amps_client_publish_stored(amps_client *client, amps_header *header, amps_slice body,
+                                       bool is_publish, bool at_once, amps_kept *kept);
+amps_status amps_client_publish_prepared(amps_client *client, amps_slice header, amps_slice body,
+                                         bool at_once, amps_kept *kept);
+/* After a logon: the server has all up to `persisted`. Sends what is kept, and from now on what is
+ * published; gives the highest number to be sent so. Then waits until a number has left: AMPS_OK,
+ * AMPS_AGAIN, AMPS_DISCONNECTED or AMPS_CLOSED. */
+uint64_t    amps_client_follow(amps_client *client, uint64_t persisted);
+amps_status amps_client_wait_sent(amps_client *client, uint64_t sequence, uint32_t wait_ms);
+
 /* A route says who is told about the messages of one command: a handler of the binding's, only
  * handed back to it, a stream, kept by a reference, or a function in C; or none, if only failures
  * matter. It ends by itself when the command's results are complete. */
@@ -316,6 +356,13 @@ typedef struct amps_sink {
     uint32_t     ack_types;   /* those the application asked for */
     bool         many_groups; /* the topic is a regular expression: a group of records for each */
     bool         replaces;    /* takes over ids in use when the server has accepted it */
+    bool         lasts;       /* outlives its connection: the binding places it on the next one */
+    bool         is_range;    /* a replay that ends with its `completed` ack */
+    /* Notes what is received (NULL: nothing does) in the state of its sub_id; held by the route. If
+     * there is an anchor, that state starts anew there when the server has accepted. */
+    amps_bookmark_store *bookmark_store;
+    amps_bookmark_sub   *bookmarks;
+    amps_slice           anchor;
 } amps_sink;
 
 #define AMPS_ROUTE_IDS_MAX 3u
@@ -339,6 +386,9 @@ bool amps_client_remove_route(amps_client *client, amps_id_kind kind, amps_slice
 /* The same by the command id, but only if it is still the route of that stream. */
 bool amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream);
 void amps_client_remove_routes(amps_client *client, amps_status why); /* all; ends streams */
+/* When a connection is gone: those that last stay, as fresh as on their first day; the rest goes.
+ */
+void amps_client_lose_routes(amps_client *client, amps_status why);
 
 /* What is for an audience other than a route is delivered only while someone wants it. */
 void amps_client_want(amps_client *client, amps_audience audience, bool wanted);
@@ -348,7 +398,10 @@ void amps_client_want_filter(amps_client *client, bool wanted);
 
 /* A wait for the acks of one command: begin before it is sent, end whatever came of it. */
 typedef struct amps_waiter amps_waiter;
-amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, uint32_t ack_types);
+/* One that lasts outlives its connection; give_up ends all, with AMPS_CLOSED. */
+amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, uint32_t ack_types,
+                                    bool lasts);
+void         amps_client_give_up_waits(amps_client *client);
 /* AMPS_OK: *ack is the ack, alive until amps_client_end_wait. AMPS_AGAIN: not yet. Else: why never.
  */
 amps_status amps_client_wait(amps_client *client, amps_waiter *waiter, uint32_t wait_ms,
@@ -363,6 +416,7 @@ void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32
  * send buffer's), when the first has waited timeout_ms (0: however long), before anything else that
  * is sent, and on close. A size of 0 ends it. */
 void amps_client_set_batching(amps_client *client, size_t size, uint32_t timeout_ms);
+void amps_client_end_batch(amps_client *client); /* what was gathered leaves now */
 
 /* Waits until no thread of the core is left, over all clients of this process, or the time is up;
  * gives how many are. */

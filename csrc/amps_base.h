@@ -22,6 +22,9 @@
 #define AMPS_SEND_FRAME_SIZE_MAX ((size_t)UINT32_MAX)
 #define AMPS_ID_SIZE_MAX         256u /* of an escaped id; longer ones are nobody's */
 
+/* What the system says of an errno; the text is in `out` or the system's own. */
+const char *amps_error_text(int error, char *out, size_t size);
+
 static inline uint32_t amps_load_u32(const char *at)
 {
     uint32_t value;

@@ -1,45 +1,11 @@
-/* amps_client.c: the life of a connection, and sending on it. */
-#include <stdatomic.h>
+/* amps_client.c: the life of a client and of its connections. */
+#include "amps_client.h"
+
 #include <stdio.h>
 
-#include "amps_frame.h"
-#include "amps_header.h"
 #include "amps_inside.h"
 #include "amps_memory.h"
-#include "amps_reader.h"
 #include "amps_socket.h"
-#include "amps_waits.h"
-
-/* A publish made inside a handler may wait for room only so long: the thread that waits is the one
- * that would read what the server may insist on sending first. */
-#define AMPS_HANDLER_ROOM_WAIT_MS 10000u
-
-/* A connection whose end is being told; it lies on its receive thread's stack. */
-typedef struct amps_telling {
-    struct amps_telling *next;
-    uint64_t             connection;
-} amps_telling;
-
-struct amps_client {
-    atomic_uint      refs; /* the handle's, and one for each receive thread */
-    unsigned         fork_generation;
-    amps_events      events;
-    void            *events_context;
-    amps_writer      writer;
-    amps_routes      routes;
-    atomic_uint      wants; /* a bit for each amps_audience */
-    amps_waits       waits;
-    _Atomic uint64_t next_id;
-
-    amps_mutex    lock;
-    amps_cond     changed;
-    amps_status   state;  /* AMPS_OK: connected */
-    amps_reader  *reader; /* NULL: nothing is left of the last connection */
-    int           fd;
-    unsigned      readers; /* receive threads that have not left */
-    uint64_t      connections;
-    amps_telling *telling;
-};
 
 static _Thread_local amps_client *receiving_for; /* this is a receive thread of that client */
 
@@ -76,6 +42,7 @@ amps_client *amps_client_new(const amps_events *events, void *context, size_t se
     amps_mutex_init(&client->lock);
     amps_cond_init(&client->changed);
     amps_writer_init(&client->writer, buffer_size(send_buffer_size));
+    amps_stored_init(&client->stored, &client->writer);
     client->writer.show = on_show;
     client->writer.show_context = client;
     amps_routes_init(&client->routes);
@@ -93,6 +60,7 @@ static void release(amps_client *client)
     void       *context = client->events_context;
     amps_routes_fini(&client->routes);
     amps_waits_fini(&client->waits);
+    amps_stored_fini(&client->stored);
     amps_writer_fini(&client->writer);
     amps_cond_fini(&client->changed);
     amps_mutex_fini(&client->lock);
@@ -128,10 +96,21 @@ bool amps_client_in_handler(const amps_client *client)
 
 /* ---- The receive thread reports ------------------------------------------------------------- */
 
-static bool on_ack(void *context, const amps_header *header, const amps_message *message)
+/* The store first, then who waits. */
+static bool on_ack(void *context, const amps_header *header, uint32_t types,
+                   const amps_message *message, bool *is_trouble)
 {
-    amps_client *client = context;
-    return amps_waits_tell(&client->waits, header, message);
+    amps_client     *client = context;
+    amps_stored_word word = AMPS_STORED_NOTHING;
+    if ((types & AMPS_ACK_PERSISTED) != 0) {
+        word = amps_stored_hear(&client->stored, header);
+    }
+    if (word == AMPS_STORED_REFUSED &&
+        (atomic_load(&client->wants) & 1u << AMPS_FOR_FAILED_WRITE) == 0) {
+        amps_stored_discard_one(&client->stored, header);
+    }
+    *is_trouble = word == AMPS_STORED_UNKNOWN || word == AMPS_STORED_FAILED;
+    return amps_waits_tell(&client->waits, header, message) || word == AMPS_STORED_DONE;
 }
 
 /* Says how it ended, if the reader did not say so itself. */
@@ -150,7 +129,7 @@ static void explain(const amps_writer *writer, amps_failure *failure)
     } else if (failure->error != 0) {
         char reason[128];
         snprintf(failure->text, sizeof failure->text, "%s",
-                 amps_socket_error_text(failure->error, reason, sizeof reason));
+                 amps_error_text(failure->error, reason, sizeof reason));
     } else {
         snprintf(failure->text, sizeof failure->text, "%s", amps_status_text(failure->status));
     }
@@ -256,7 +235,8 @@ static amps_status start_threads(amps_client *client, int fd)
                                      .gone = on_gone,
                                      .enter = on_enter,
                                      .leave = amps_client_leave_handler};
-    amps_status             status = amps_writer_open(&client->writer, fd);
+    amps_stored_forget(&client->stored);
+    amps_status status = amps_writer_open(&client->writer, fd);
     if (status != AMPS_OK) {
         return status;
     }
@@ -315,6 +295,17 @@ void amps_client_close(amps_client *client)
         amps_writer_finish(&client->writer, AMPS_CLOSED); /* this connection, not the next */
     }
     amps_mutex_unlock(&client->lock);
+}
+
+void amps_client_break(amps_client *client)
+{
+    if (!amps_client_is_inherited(client)) {
+        amps_mutex_lock(&client->lock);
+        if (client->reader != NULL) {
+            amps_writer_break(&client->writer, AMPS_DISCONNECTED, 0);
+        }
+        amps_mutex_unlock(&client->lock);
+    }
 }
 
 static amps_status wait_until(amps_client *client, bool (*holds)(const amps_client *),
@@ -386,259 +377,4 @@ amps_status amps_client_wait_settled(amps_client *client, uint64_t connection, u
     amps_status status = is_settled(client, connection) ? AMPS_OK : AMPS_AGAIN;
     amps_mutex_unlock(&client->lock);
     return status;
-}
-
-/* ---- Sending -------------------------------------------------------------------------------- */
-
-uint64_t amps_client_next_id(amps_client *client)
-{
-    return atomic_fetch_add_explicit(&client->next_id, 1, memory_order_relaxed);
-}
-
-/* Writes a whole frame to `at`, which holds its upper bound, and gives its size. */
-static size_t write_frame(char *at, const amps_header *header, amps_slice body)
-{
-    size_t header_size = amps_header_write(header, at + AMPS_FRAME_PREFIX_SIZE);
-    if (body.size > 0) {
-        memcpy(at + AMPS_FRAME_PREFIX_SIZE + header_size, body.at, body.size);
-    }
-    amps_frame_seal(at, header_size + body.size);
-    return AMPS_FRAME_PREFIX_SIZE + header_size + body.size;
-}
-
-static size_t frame_size_max(const amps_header *header, amps_slice body)
-{
-    return AMPS_FRAME_PREFIX_SIZE + amps_header_size_max(header) + body.size;
-}
-
-amps_status amps_client_try_send(amps_client *client, const amps_header *header, amps_slice body,
-                                 bool is_publish, bool *due)
-{
-    char       *at;
-    amps_status status = AMPS_FORKED;
-    *due = false;
-    if (AMPS_LIKELY(!amps_client_is_inherited(client))) {
-        status = amps_writer_try_begin(&client->writer, frame_size_max(header, body), &at);
-    }
-    if (AMPS_LIKELY(status == AMPS_OK)) {
-        *due = amps_writer_commit(&client->writer, write_frame(at, header, body), !is_publish);
-    }
-    return status == AMPS_TOO_LARGE ? AMPS_AGAIN : status; /* the large go the long way */
-}
-
-amps_status amps_client_try_publish(amps_client *client, amps_slice header, amps_slice body,
-                                    bool *due)
-{
-    const size_t size = AMPS_FRAME_PREFIX_SIZE + header.size + body.size;
-    char        *at;
-    amps_status  status = AMPS_FORKED;
-    *due = false;
-    if (AMPS_LIKELY(!amps_client_is_inherited(client))) {
-        status = amps_writer_try_begin(&client->writer, size, &at);
-    }
-    if (AMPS_LIKELY(status == AMPS_OK)) {
-        amps_frame_seal(at, size - AMPS_FRAME_PREFIX_SIZE);
-        memcpy(at + AMPS_FRAME_PREFIX_SIZE, header.at, header.size);
-        if (body.size > 0) {
-            memcpy(at + AMPS_FRAME_PREFIX_SIZE + header.size, body.at, body.size);
-        }
-        *due = amps_writer_commit(&client->writer, size, false);
-    }
-    return status == AMPS_TOO_LARGE ? AMPS_AGAIN : status;
-}
-
-void amps_client_send_due(amps_client *client) { amps_writer_send_due(&client->writer); }
-
-/* Never waits, and may exceed the buffer's limit a little. */
-static amps_status send_without_waiting(amps_client *client, const amps_header *header,
-                                        amps_slice body, bool is_publish)
-{
-    char       *at;
-    amps_status status = amps_writer_begin_soon(&client->writer, frame_size_max(header, body), &at);
-    if (status == AMPS_OK &&
-        amps_writer_commit(&client->writer, write_frame(at, header, body), !is_publish)) {
-        amps_writer_send_due(&client->writer);
-    }
-    return status;
-}
-
-amps_status amps_client_send_soon(amps_client *client, const amps_header *header)
-{
-    const amps_slice no_body = {"", 0};
-    return amps_client_is_inherited(client) ? AMPS_FORKED
-                                            : send_without_waiting(client, header, no_body, false);
-}
-
-/* Length and header of a frame whose body goes from the caller's memory to the socket. */
-static amps_status make_prefix(const amps_header *header, amps_slice body, amps_progress *progress)
-{
-    if (progress->prefix != NULL) {
-        return AMPS_OK;
-    }
-    size_t size_max = AMPS_FRAME_PREFIX_SIZE + amps_header_size_max(header);
-    if (size_max + body.size - AMPS_FRAME_PREFIX_SIZE > AMPS_SEND_FRAME_SIZE_MAX) {
-        return AMPS_TOO_LARGE;
-    }
-    char *prefix = amps_memory_new(size_max);
-    if (prefix == NULL) {
-        return AMPS_NO_MEMORY;
-    }
-    size_t header_size = amps_header_write(header, prefix + AMPS_FRAME_PREFIX_SIZE);
-    amps_frame_seal(prefix, header_size + body.size);
-    progress->prefix = prefix;
-    progress->prefix_size = AMPS_FRAME_PREFIX_SIZE + header_size;
-    return AMPS_OK;
-}
-
-static amps_status send_around(amps_client *client, const amps_header *header, amps_slice body,
-                               amps_progress *progress, uint64_t deadline)
-{
-    amps_status status = make_prefix(header, body, progress);
-    if (status == AMPS_OK) {
-        amps_slice prefix = {progress->prefix, progress->prefix_size};
-        status =
-            amps_writer_send_around(&client->writer, prefix, body, &progress->around, deadline);
-    }
-    if (status != AMPS_AGAIN) {
-        amps_memory_free(progress->prefix);
-        progress->prefix = NULL;
-    }
-    return status;
-}
-
-/* How long this thread may wait for room in all. */
-static uint64_t patience(const amps_client *client)
-{
-    return amps_client_in_handler(client) ? amps_clock_in_ms(AMPS_HANDLER_ROOM_WAIT_MS)
-                                          : AMPS_FOREVER;
-}
-
-amps_status amps_client_send(amps_client *client, const amps_header *header, amps_slice body,
-                             bool is_publish, amps_progress *progress, uint32_t wait_ms)
-{
-    if (amps_client_is_inherited(client)) {
-        return AMPS_FORKED;
-    }
-    if (AMPS_UNLIKELY(amps_writer_is_showing(&client->writer))) {
-        amps_status status = send_without_waiting(client, header, body, is_publish);
-        return status == AMPS_AGAIN ? AMPS_NO_ROOM
-                                    : status; /* it is for this thread to make room */
-    }
-    uint64_t deadline = amps_clock_in_ms(wait_ms);
-    if (progress->give_up_at == 0) {
-        progress->give_up_at = patience(client);
-    }
-    amps_status status = AMPS_TOO_LARGE;
-    if (progress->prefix == NULL) {
-        char *at;
-        status = amps_writer_begin(&client->writer, &progress->around.connection,
-                                   frame_size_max(header, body), deadline, &at);
-        if (status == AMPS_OK &&
-            amps_writer_commit(&client->writer, write_frame(at, header, body), !is_publish)) {
-            amps_writer_send_due(&client->writer);
-        }
-    }
-    if (status == AMPS_TOO_LARGE) {
-        status = send_around(client, header, body, progress, deadline);
-    }
-    if (status == AMPS_AGAIN && amps_clock_now() >= progress->give_up_at) {
-        bool begun = progress->around.sent > 0; /* then the rest follows from a copy */
-        amps_client_give_up(client, body, is_publish, progress);
-        status = begun ? AMPS_OK : AMPS_NO_ROOM;
-    }
-    return status;
-}
-
-void amps_client_give_up(amps_client *client, amps_slice body, bool is_publish,
-                         amps_progress *progress)
-{
-    if (progress->prefix != NULL) {
-        amps_slice prefix = {progress->prefix, progress->prefix_size};
-        amps_writer_give_up(&client->writer, prefix, body, is_publish, &progress->around);
-        amps_memory_free(progress->prefix);
-        progress->prefix = NULL;
-    }
-}
-
-/* ---- Routes and waits ----------------------------------------------------------------------- */
-
-amps_status amps_client_add_route(amps_client *client, const amps_slice *ids, size_t count,
-                                  const amps_sink *sink)
-{
-    return amps_routes_add(&client->routes, ids, count, sink);
-}
-
-bool amps_client_has_route(amps_client *client, amps_id_kind kind, amps_slice id)
-{
-    return !amps_client_is_inherited(client) && amps_routes_has(&client->routes, kind, id);
-}
-
-bool amps_client_remove_route(amps_client *client, amps_id_kind kind, amps_slice id,
-                              amps_sink *sink)
-{
-    return !amps_client_is_inherited(client) && amps_routes_remove(&client->routes, kind, id, sink);
-}
-
-bool amps_client_remove_stream(amps_client *client, amps_slice id, const amps_stream *stream)
-{
-    return !amps_client_is_inherited(client) &&
-           amps_routes_remove_stream(&client->routes, id, stream);
-}
-
-void amps_client_remove_routes(amps_client *client, amps_status why)
-{
-    if (!amps_client_is_inherited(client)) {
-        amps_routes_remove_all(&client->routes, why);
-    }
-}
-
-void amps_client_want(amps_client *client, amps_audience audience, bool wanted)
-{
-    if (wanted) {
-        atomic_fetch_or(&client->wants, 1u << audience);
-    } else {
-        atomic_fetch_and(&client->wants, ~(1u << audience));
-    }
-}
-
-void amps_client_want_filter(amps_client *client, bool wanted)
-{
-    atomic_store(&client->writer.watched, wanted);
-}
-
-amps_waiter *amps_client_begin_wait(amps_client *client, amps_slice command_id, uint32_t ack_types)
-{
-    return amps_waits_begin(&client->waits, command_id, ack_types);
-}
-
-amps_status amps_client_wait(amps_client *client, amps_waiter *waiter, uint32_t wait_ms,
-                             amps_message *ack)
-{
-    return amps_client_is_inherited(client)
-               ? AMPS_FORKED
-               : amps_waits_wait(&client->waits, waiter, amps_clock_in_ms(wait_ms), ack);
-}
-
-void amps_client_end_wait(amps_client *client, amps_waiter *waiter)
-{
-    if (!amps_client_is_inherited(client)) {
-        amps_waits_end(&client->waits, waiter);
-    }
-}
-
-void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32_t timeout_ms)
-{
-    amps_writer_set_heartbeat(&client->writer, interval_ms * AMPS_MS, timeout_ms * AMPS_MS);
-}
-
-void amps_client_set_batching(amps_client *client, size_t size, uint32_t timeout_ms)
-{
-    if (!amps_client_is_inherited(client)) {
-        amps_writer_set_batching(&client->writer, size, timeout_ms * AMPS_MS);
-    }
-}
-
-size_t amps_threads_wait(uint32_t wait_ms)
-{
-    return amps_thread_wait_all(amps_clock_in_ms(wait_ms));
 }

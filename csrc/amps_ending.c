@@ -13,6 +13,14 @@ void amps_ending_init(amps_ending *ending, amps_command verb, uint32_t asked, bo
     }
 }
 
+void amps_ending_by_completed(amps_ending *ending)
+{
+    ending->never = false;
+    ending->queries = false;
+    ending->asked |= AMPS_ACK_COMPLETED;
+    ending->owed |= AMPS_ACK_COMPLETED;
+}
+
 void amps_ending_group(amps_ending *ending, bool begins)
 {
     ending->in_group = begins;

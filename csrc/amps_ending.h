@@ -24,6 +24,9 @@ typedef struct amps_ending {
 /* `asked`: the ack types that the application asked for. An unknown verb never ends. */
 void amps_ending_init(amps_ending *ending, amps_command verb, uint32_t asked, bool many_groups);
 
+/* A subscription that is over with its `completed` ack. */
+void amps_ending_by_completed(amps_ending *ending);
+
 void amps_ending_group(amps_ending *ending, bool begins);
 /* `acks`: the types this ack names. `has_records`: it counts records that were returned. */
 void amps_ending_ack(amps_ending *ending, uint32_t acks, bool failed, bool has_records);

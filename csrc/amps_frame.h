@@ -1,11 +1,11 @@
-/* amps_frame.h: finds where one frame ends and the next begins, and measures new ones.
+/* amps_frame.h: finds where one frame ends and the next begins, and puts new ones together.
  *
- * This room only measures: it reads no socket, allocates nothing, and keeps no pointer, so a test
- * can feed it a byte at a time and a fuzzer can own it. What is inside is amps_header.h's job. */
+ * It reads no socket, allocates nothing, and keeps no pointer, so a test can feed it a byte at a
+ * time and a fuzzer can own it. What is in a header is amps_header.h's job. */
 #ifndef AMPS_FRAME_H
 #define AMPS_FRAME_H
 
-#include "amps_base.h"
+#include "amps_header.h"
 
 /* Looks for one whole frame at the start of `bytes`.
  *
@@ -20,5 +20,7 @@ amps_status amps_frame_find(amps_slice bytes, size_t size_max, amps_slice *paylo
 /* Writes the length prefix of a frame with that many payload bytes (<= AMPS_SEND_FRAME_SIZE_MAX).
  */
 void amps_frame_seal(char *prefix, size_t payload_size);
+
+/* Of amps.h: amps_frame_size_max, _write, _view. */
 
 #endif

@@ -10,6 +10,7 @@
 static _Atomic size_t   blocks_live;
 static _Atomic uint64_t requests_left; /* until one fails; 0: none will */
 static _Atomic int      failing_forever;
+static _Atomic int      has_failed;
 
 /* Counts one request off; true when it is the one that must fail. */
 static bool count_off(void)
@@ -19,6 +20,9 @@ static bool count_off(void)
         bool     last = left == 1;
         uint64_t next = last && atomic_load(&failing_forever) ? 1 : left - 1;
         if (atomic_compare_exchange_weak(&requests_left, &left, next)) {
+            if (last) {
+                atomic_store(&has_failed, 1);
+            }
             return last;
         }
     }
@@ -68,7 +72,10 @@ void amps_memory_free(void *at)
 void amps_memory_fail_at(uint64_t n, int forever)
 {
     atomic_store(&failing_forever, forever);
+    atomic_store(&has_failed, 0);
     atomic_store(&requests_left, n);
 }
+
+int amps_memory_has_failed(void) { return atomic_load(&has_failed); }
 
 size_t amps_memory_live(void) { return atomic_load_explicit(&blocks_live, memory_order_relaxed); }

@@ -14,8 +14,10 @@ void *amps_memory_resize(void *at, size_t size); /* like realloc: NULL leaves `a
 void  amps_memory_free(void *at);                /* NULL is welcome */
 
 /* For tests: the n-th request from now (1 = the next) fails, and every one after it when `forever`;
- * 0 ends it. amps_memory_live() counts blocks not yet freed. */
+ * 0 ends it. amps_memory_has_failed() says whether one was refused since amps_memory_fail_at was
+ * last called. amps_memory_live() counts blocks not yet freed. */
 void   amps_memory_fail_at(uint64_t n, int forever);
+int    amps_memory_has_failed(void);
 size_t amps_memory_live(void);
 
 #endif

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
+#include "amps_deliveries.h"
 #include "amps_frame.h"
-#include "amps_header.h"
 #include "amps_memory.h"
 #include "amps_record.h"
 #include "amps_socket.h"
@@ -14,17 +14,11 @@
 
 struct amps_reader {
     amps_reader_setup setup;
-    atomic_bool       hushed;
-    void             *thread; /* the binding's slot */
     amps_failure      failure;
+    amps_deliveries   out;
 
     char  *bytes; /* received and not yet processed: [start, end) of capacity */
     size_t start, end, capacity;
-
-    amps_delivery deliveries[AMPS_READER_BURST_MAX];
-    size_t        delivery_count;
-    amps_stream  *dirty[AMPS_READER_DIRTY_MAX];
-    size_t        dirty_count;
 
     char         cached_id[ROUTE_CACHE_ID_MAX]; /* the last id looked up, and its route */
     size_t       cached_size;
@@ -38,90 +32,6 @@ struct amps_reader {
     unsigned    known_at; /* the table's change count then */
     amps_route *known_route;
 };
-
-/* ---- Handing over --------------------------------------------------------------------------- */
-
-static void publish_streams(amps_reader *reader)
-{
-    for (size_t i = 0; i < reader->dirty_count; i++) {
-        if (amps_stream_is_dirty(reader->dirty[i])) {
-            amps_stream_publish(reader->dirty[i]);
-        }
-    }
-    reader->dirty_count = 0;
-}
-
-/* Everything collected so far, streams first: they cost nothing and may be waited for. */
-static void flush(amps_reader *reader)
-{
-    publish_streams(reader);
-    size_t count = reader->delivery_count;
-    reader->delivery_count = 0;
-    if (count > 0 && !atomic_load(&reader->hushed)) {
-        const amps_reader_setup *setup = &reader->setup;
-        amps_burst               burst = {reader->deliveries, count, reader};
-        setup->events->deliver(setup->events_context, &reader->thread, &burst);
-    }
-}
-
-static amps_delivery *next_delivery(amps_reader *reader)
-{
-    if (reader->delivery_count == AMPS_READER_BURST_MAX) {
-        flush(reader);
-    }
-    return &reader->deliveries[reader->delivery_count++];
-}
-
-/* To one of the client's own handlers; false if nobody wants it. */
-static bool deliver_to(amps_reader *reader, amps_audience audience, const amps_message *message)
-{
-    if ((atomic_load_explicit(reader->setup.wants, memory_order_relaxed) & 1u << audience) == 0) {
-        return false;
-    }
-    *next_delivery(reader) = (amps_delivery){.audience = audience, .message = *message};
-    return true;
-}
-
-static void deliver_last_chance(amps_reader *reader, const amps_message *message)
-{
-    deliver_to(reader, AMPS_FOR_LAST_CHANCE, message);
-}
-
-/* In its turn: what was collected for other handlers came before it. */
-static void call_function(amps_reader *reader, const amps_route *route, const amps_message *message)
-{
-    flush(reader);
-    if (amps_route_is_live(route) && !atomic_load(&reader->hushed)) {
-        amps_c_handler_call(route->sink.function, route->sink.user_data, message);
-    }
-}
-
-/* A full stream stops the reading, unless a command's answer is awaited: its thread may be the one
- * that should take. Nor when the connection was found dead: its loss must be told, and little is
- * still to come. */
-static void wait_for_room(amps_reader *reader, amps_stream *stream)
-{
-    flush(reader);
-    while (!atomic_load(&reader->hushed) && atomic_load(reader->setup.waiting) == 0 &&
-           !amps_writer_is_broken(reader->setup.writer) &&
-           !amps_stream_wait_room(stream, amps_clock_in_ms(AMPS_READER_ROOM_SLICE_MS))) {
-    }
-}
-
-static amps_status put_in_stream(amps_reader *reader, amps_stream *stream,
-                                 const amps_message *message)
-{
-    if (AMPS_UNLIKELY(!amps_stream_has_room(stream, message))) {
-        wait_for_room(reader, stream);
-    }
-    if (!amps_stream_is_dirty(stream)) {
-        if (reader->dirty_count == AMPS_READER_DIRTY_MAX) {
-            publish_streams(reader);
-        }
-        reader->dirty[reader->dirty_count++] = stream;
-    }
-    return amps_stream_put(stream, message);
-}
 
 /* ---- Whose is it? --------------------------------------------------------------------------- */
 
@@ -157,29 +67,6 @@ static amps_route *find_raw(amps_reader *reader, amps_id_kind kind, amps_slice r
     return find_route(reader, kind, (amps_slice){decoded, amps_text_decode(raw, decoded)});
 }
 
-static amps_status hand_to(amps_reader *reader, amps_route *route, const amps_message *message)
-{
-    if (route->sink.stream != NULL) {
-        return put_in_stream(reader, route->sink.stream, message);
-    }
-    if (AMPS_UNLIKELY(route->sink.function != NULL)) {
-        call_function(reader, route, message);
-    } else if (AMPS_LIKELY(route->sink.handler != NULL)) {
-        *next_delivery(reader) =
-            (amps_delivery){AMPS_FOR_ROUTE, route->sink.handler, route, *message};
-    }
-    return AMPS_OK;
-}
-
-/* Nobody but who collects for its handler knows when that may go. */
-static void let_go_of(amps_reader *reader, const amps_route *route, const amps_message *message)
-{
-    if (route->sink.handler != NULL) {
-        amps_audience audience = route->ending.broke_off ? AMPS_FOR_LISTENER : AMPS_FOR_NOBODY;
-        *next_delivery(reader) = (amps_delivery){audience, route->sink.handler, route, *message};
-    }
-}
-
 /* The results of a route's command may have become complete by what was just handed over: then its
  * stream ends, and its handler, told or not, is let go of. */
 static void end_if_complete(amps_reader *reader, amps_route *route, const amps_message *message)
@@ -189,7 +76,7 @@ static void end_if_complete(amps_reader *reader, amps_route *route, const amps_m
         atomic_store(&route->is_complete, true);
         reader->known_size = 0; /* it may be the route that is known */
         if (sink->stream != NULL) {
-            publish_streams(reader);
+            amps_deliveries_publish(&reader->out);
         }
         if (amps_ending_is_over(&route->ending)) { /* before anybody may use its ids again */
             amps_routes_end(reader->setup.routes, route);
@@ -199,7 +86,7 @@ static void end_if_complete(amps_reader *reader, amps_route *route, const amps_m
         } else if (sink->stream != NULL) {
             amps_stream_end(sink->stream, AMPS_END);
         } else {
-            let_go_of(reader, route, message);
+            amps_deliveries_let_go(&reader->out, route, message);
         }
     } else if (atomic_load(&route->is_complete) && amps_ending_is_over(&route->ending)) {
         amps_routes_end(reader->setup.routes, route);
@@ -256,7 +143,7 @@ static amps_status route_known(amps_reader *reader, amps_slice payload)
                             .record = {payload.at, 0},
                             .body = {payload.at + size, payload.size - size},
                             .sub_id = {payload.at + reader->known_id_at, reader->known_id_size}};
-    return hand_to(reader, reader->known_route, &message);
+    return amps_deliveries_hand(&reader->out, reader->known_route, &message);
 }
 
 /* An id listed twice is one delivery: else a frame could be multiplied by its own size. */
@@ -271,6 +158,24 @@ static bool is_first_time(const amps_reader *reader, amps_route *route)
 static amps_route *listener(amps_route *route)
 {
     return route != NULL && !atomic_load(&route->is_complete) ? route : NULL;
+}
+
+/* Is it one that the subscription has had and discarded? Else it is noted. */
+static bool is_duplicate(amps_reader *reader, const amps_route *route, const amps_header *header,
+                         amps_message *message)
+{
+    char       decoded[AMPS_BOOKMARK_SIZE_MAX];
+    amps_slice bookmark;
+    if (amps_header_text(header, AMPS_FIELD_BOOKMARK, decoded, sizeof decoded, &bookmark) !=
+        AMPS_OK) {
+        return false; /* none, or one that nobody could ever send back */
+    }
+    amps_bookmark_verdict verdict =
+        amps_bookmark_receive(route->sink.bookmarks, bookmark, &message->bookmark_index);
+    if (verdict == AMPS_BOOKMARK_DISCARDED) {
+        amps_deliveries_tell(&reader->out, AMPS_FOR_DUPLICATE, message);
+    }
+    return verdict == AMPS_BOOKMARK_DISCARDED;
 }
 
 /* A publish or oof goes to every id it lists, each time showing just that one. */
@@ -292,11 +197,17 @@ static amps_status route_by_subscription(amps_reader *reader, const amps_header 
                 continue;
             }
             message->sub_id = id;
-            if (!taken && list.at == NULL) {
+            message->bookmark_index = 0;
+            if (route->sink.bookmarks != NULL) {
+                taken = true;
+                if (is_duplicate(reader, route, header, message)) {
+                    continue;
+                }
+            } else if (!taken && list.at == NULL) {
                 remember(reader, route, changes, message);
             }
             taken = true;
-            amps_status status = hand_to(reader, route, message);
+            amps_status status = amps_deliveries_hand(&reader->out, route, message);
             if (status != AMPS_OK) {
                 return status;
             }
@@ -304,7 +215,7 @@ static amps_status route_by_subscription(amps_reader *reader, const amps_header 
     }
     if (!taken) {
         message->sub_id.size = 0;
-        deliver_last_chance(reader, message);
+        amps_deliveries_last_chance(&reader->out, message);
     }
     return AMPS_OK;
 }
@@ -359,9 +270,9 @@ static amps_status hand_to_or_last_chance(amps_reader *reader, amps_route *route
                                           const amps_message *message)
 {
     if (route != NULL) {
-        return hand_to(reader, route, message);
+        return amps_deliveries_hand(&reader->out, route, message);
     }
-    deliver_last_chance(reader, message);
+    amps_deliveries_last_chance(&reader->out, message);
     return AMPS_OK;
 }
 
@@ -409,10 +320,40 @@ static bool is_answer_to(amps_reader *reader, const amps_header *header, const a
 static void take_over(amps_reader *reader, amps_route *route, const amps_message *message)
 {
     amps_route *older[AMPS_ROUTE_IDS_MAX];
-    publish_streams(reader); /* what came before it is still for the older one */
+    amps_deliveries_publish(&reader->out); /* what came before it is still for the older one */
     size_t count = amps_routes_take_over(reader->setup.routes, route, older);
     for (size_t i = 0; i < count; i++) {
-        let_go_of(reader, older[i], message);
+        amps_deliveries_let_go(&reader->out, older[i], message);
+    }
+}
+
+/* What the ack means for where the subscription stands in the transaction log. What comes during a
+ * replay may name a place beyond it: only after its end it says what is safe. */
+static void note_bookmark(amps_route *route, const amps_header *header, uint32_t types,
+                          bool is_answer)
+{
+    char                     decoded[AMPS_BOOKMARK_SIZE_MAX];
+    amps_slice               bookmark = {decoded, 0};
+    amps_bookmark_sub *const sub = route->sink.bookmarks;
+    if (amps_header_is_failure(header)) {
+        return;
+    }
+    if ((types & AMPS_ACK_PROCESSED) != 0 && is_answer && !route->is_anchored) {
+        route->is_anchored = true;
+        if (route->sink.anchor.size > 0) {
+            amps_bookmark_begin(sub, route->sink.anchor);
+        }
+    }
+    bool has_bookmark = amps_header_text(header, AMPS_FIELD_BOOKMARK, decoded, sizeof decoded,
+                                         &bookmark) == AMPS_OK;
+    if ((types & AMPS_ACK_COMPLETED) != 0 && is_answer) {
+        route->is_replayed = true;
+        if (has_bookmark) {
+            amps_bookmark_completed(sub, bookmark);
+        }
+    }
+    if ((types & AMPS_ACK_PERSISTED) != 0 && has_bookmark && route->is_replayed) {
+        amps_bookmark_persisted(sub, bookmark);
     }
 }
 
@@ -448,7 +389,7 @@ static amps_status route_ack(amps_reader *reader, const amps_header *header,
                              const amps_message *message)
 {
     amps_status status = AMPS_OK;
-    bool        told = deliver_to(reader, AMPS_FOR_ALL_ACKS, message);
+    bool        told = amps_deliveries_tell(&reader->out, AMPS_FOR_ALL_ACKS, message);
     amps_route *route = route_of_ack(reader, header);
     uint32_t    types = amps_header_has(header, AMPS_FIELD_ACK_TYPE)
                             ? amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE])
@@ -458,23 +399,33 @@ static amps_status route_ack(amps_reader *reader, const amps_header *header,
         !amps_header_is_failure(header)) {
         take_over(reader, route, message);
     }
-    told = reader->setup.ack(reader->setup.client, header, message) || told;
+    bool is_trouble = false;
+    told = reader->setup.ack(reader->setup.client, header, types, message, &is_trouble) || told;
+    if (AMPS_UNLIKELY(is_trouble)) {
+        amps_deliveries_tell(&reader->out, AMPS_FOR_STORE_TROUBLE, message);
+    }
+    if ((types & AMPS_ACK_PERSISTED) != 0 && amps_header_has(header, AMPS_FIELD_SEQUENCE)) {
+        told = amps_deliveries_tell(&reader->out, AMPS_FOR_STORE, message) || told;
+    }
     if (is_failed_write(header, route)) {
-        told = deliver_to(reader, AMPS_FOR_FAILED_WRITE, message) || told;
+        told = amps_deliveries_tell(&reader->out, AMPS_FOR_FAILED_WRITE, message) || told;
     }
     if (route != NULL) {
         bool is_silent = route->sink.handler == NULL && route->sink.stream == NULL &&
                          route->sink.function == NULL;
         if (listener(route) != NULL && (route->sink.ack_types & types) != 0) {
-            status = hand_to(reader, route, message);
+            status = amps_deliveries_hand(&reader->out, route, message);
         }
         told = told || !is_silent || !amps_header_is_failure(header);
+        if (route->sink.bookmarks != NULL) {
+            note_bookmark(route, header, types, is_answer);
+        }
         if (is_answer) {
             note_ack(reader, route, header, types, message);
         }
     }
     if (!told) {
-        deliver_last_chance(reader, message);
+        amps_deliveries_last_chance(&reader->out, message);
     }
     return status;
 }
@@ -530,10 +481,10 @@ static amps_status route_frame(amps_reader *reader, amps_slice payload)
         return route_ack(reader, &header, &message);
     case AMPS_COMMAND_HEARTBEAT:
         amps_writer_answer_heartbeat(reader->setup.writer);
-        deliver_to(reader, AMPS_FOR_ALL_HEARTBEATS, &message);
+        amps_deliveries_tell(&reader->out, AMPS_FOR_ALL_HEARTBEATS, &message);
         return AMPS_OK;
     default:
-        deliver_last_chance(reader, &message);
+        amps_deliveries_last_chance(&reader->out, &message);
         return AMPS_OK;
     }
 }
@@ -541,7 +492,7 @@ static amps_status route_frame(amps_reader *reader, amps_slice payload)
 /* All whole frames in the buffer. *need: how large the buffer must be for the one at its end. */
 static amps_status route_frames(amps_reader *reader, size_t *need)
 {
-    while (!atomic_load_explicit(&reader->hushed, memory_order_relaxed)) {
+    while (!atomic_load_explicit(&reader->out.hushed, memory_order_relaxed)) {
         amps_slice  bytes = {reader->bytes + reader->start, reader->end - reader->start};
         amps_slice  payload;
         amps_status status = amps_frame_find(bytes, AMPS_FRAME_SIZE_MAX, &payload, need);
@@ -601,7 +552,7 @@ static amps_status make_room(amps_reader *reader, size_t need)
 static void show(amps_reader *reader, amps_slice bytes)
 {
     const amps_reader_setup *setup = &reader->setup;
-    setup->events->filter(setup->events_context, &reader->thread, bytes, false);
+    setup->events->filter(setup->events_context, &reader->out.thread, bytes, false);
 }
 
 static amps_status receive(amps_reader *reader)
@@ -637,7 +588,7 @@ static amps_status receive_all(amps_reader *reader)
         }
         amps_routes_enter(reader->setup.routes);
         status = route_frames(reader, &need);
-        flush(reader);
+        amps_deliveries_flush(&reader->out);
         amps_routes_leave(reader->setup.routes);
         if (status != AMPS_OK) {
             return status;
@@ -653,14 +604,14 @@ static void reader_main(void *context)
     const amps_reader_setup *setup = &reader->setup;
     amps_inside              inside;
     setup->enter(setup->client, &inside);
-    setup->events->begins(setup->events_context, &reader->thread);
+    setup->events->begins(setup->events_context, &reader->out.thread);
     reader->failure.status = receive_all(reader);
     setup->leave(&inside);
-    if (atomic_load(&reader->hushed)) {
+    if (atomic_load(&reader->out.hushed)) {
         reader->failure.status = AMPS_CLOSED;
     }
-    setup->ended(setup->client, &reader->failure, &reader->thread);
-    setup->events->ends(setup->events_context, &reader->thread);
+    setup->ended(setup->client, &reader->failure, &reader->out.thread);
+    setup->events->ends(setup->events_context, &reader->out.thread);
     amps_reader_setup last = *setup;
     amps_memory_free(reader->bytes);
     amps_memory_free(reader);
@@ -674,6 +625,8 @@ amps_status amps_reader_start(const amps_reader_setup *setup, amps_reader **out)
         return AMPS_NO_MEMORY;
     }
     reader->setup = *setup;
+    amps_deliveries_init(&reader->out, setup->events, setup->events_context, setup->wants,
+                         setup->waiting, setup->writer);
     amps_status status = resize(reader, AMPS_READER_PIECE_SIZE);
     if (status == AMPS_OK) {
         *out = reader; /* before the thread may end and free it */
@@ -687,10 +640,4 @@ amps_status amps_reader_start(const amps_reader_setup *setup, amps_reader **out)
     return status;
 }
 
-void amps_reader_hush(amps_reader *reader) { atomic_store(&reader->hushed, true); }
-
-bool amps_burst_goes_on(const amps_burst *burst)
-{
-    const amps_reader *reader = burst->reader;
-    return !atomic_load_explicit(&reader->hushed, memory_order_relaxed);
-}
+void amps_reader_hush(amps_reader *reader) { atomic_store(&reader->out.hushed, true); }

@@ -9,10 +9,7 @@
 #include "amps_routes.h"
 #include "amps_writer.h"
 
-#define AMPS_READER_PIECE_SIZE    ((size_t)256 << 10) /* a read; grows for larger frames */
-#define AMPS_READER_BURST_MAX     256u                /* deliveries handed over at once */
-#define AMPS_READER_DIRTY_MAX     64u                 /* streams filled between two publishings */
-#define AMPS_READER_ROOM_SLICE_MS 10u /* a full stream is looked at so often: did someone wait? */
+#define AMPS_READER_PIECE_SIZE ((size_t)256 << 10) /* a read; grows for larger frames */
 
 typedef struct amps_reader amps_reader;
 
@@ -26,7 +23,9 @@ typedef struct amps_reader_setup {
     const atomic_uint *wants;   /* a bit for each amps_audience that somebody wants to be told */
     const atomic_uint *waiting; /* while > 0 full streams do not hold up the reading */
     void              *client;
-    bool (*ack)(void *client, const amps_header *header, const amps_message *message);
+    /* True: somebody inside has taken it. */
+    bool (*ack)(void *client, const amps_header *header, uint32_t types,
+                const amps_message *message, bool *is_trouble);
     void (*ended)(void *client, amps_failure *failure, void **thread);
     void (*gone)(void *client); /* its last act; the reader is freed already */
     /* Around all in which it may call handlers. */

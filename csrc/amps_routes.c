@@ -16,6 +16,7 @@ static void free_chain(amps_route *route)
     while (route != NULL) {
         amps_route *next = route->next;
         amps_stream_drop(route->sink.stream);
+        amps_bookmark_store_drop(route->sink.bookmark_store);
         if (route->sink.release != NULL) {
             route->sink.release(route->sink.handler);
         }
@@ -131,9 +132,20 @@ static void remove_route(amps_routes *routes, amps_route *route, amps_route **un
 
 /* ---- Adding --------------------------------------------------------------------------------- */
 
+/* Nothing has come for it yet. */
+static void renew(amps_route *route)
+{
+    const amps_sink *sink = &route->sink;
+    amps_ending_init(&route->ending, sink->verb, sink->ack_types, sink->many_groups);
+    if (sink->is_range) {
+        amps_ending_by_completed(&route->ending);
+    }
+    route->is_replayed = false;
+}
+
 static amps_route *new_route(const amps_slice *ids, size_t count, const amps_sink *sink)
 {
-    size_t size = 0;
+    size_t size = sink->anchor.size;
     AMPS_ASSERT(count > 0 && count <= AMPS_ROUTE_IDS_MAX);
     for (size_t i = 0; i < count; i++) {
         size += ids[i].size;
@@ -158,7 +170,11 @@ static amps_route *new_route(const amps_slice *ids, size_t count, const amps_sin
         }
     }
     route->sink = *sink;
-    amps_ending_init(&route->ending, sink->verb, sink->ack_types, sink->many_groups);
+    if (sink->anchor.size > 0) {
+        memcpy(at, sink->anchor.at, sink->anchor.size);
+        route->sink.anchor.at = at;
+    }
+    renew(route);
     return route;
 }
 
@@ -203,6 +219,9 @@ amps_status amps_routes_add(amps_routes *routes, const amps_slice *ids, size_t c
     amps_status status = link_route(routes, route, sink->replaces ? 1 : route->link_count, &unused);
     if (status == AMPS_OK && sink->stream != NULL) {
         amps_stream_hold(sink->stream);
+    }
+    if (status == AMPS_OK && sink->bookmark_store != NULL) {
+        amps_bookmark_store_hold(sink->bookmark_store);
     }
     amps_mutex_unlock(&routes->lock);
     if (status != AMPS_OK) {
@@ -256,25 +275,45 @@ bool amps_routes_has(amps_routes *routes, amps_id_kind kind, amps_slice id)
     return has;
 }
 
-void amps_routes_remove_all(amps_routes *routes, amps_status why)
+/* The first link of a bucket whose route is to go. */
+static amps_route_link *next_to_go(amps_route_link *link, bool all)
 {
-    amps_route *unused = NULL;
+    while (link != NULL && !all && link->route->sink.lasts &&
+           !atomic_load(&link->route->is_complete)) {
+        link = link->next;
+    }
+    return link;
+}
+
+static void remove_routes(amps_routes *routes, amps_status why, bool all)
+{
+    amps_route      *unused = NULL;
+    amps_route_link *link;
     amps_mutex_lock(&routes->lock);
     for (amps_route *route = routes->removed; route != NULL; route = route->next) {
         atomic_store(&route->removed, true); /* also those that ended by themselves */
     }
     for (size_t i = 0; i < routes->bucket_count; i++) {
-        while (routes->buckets[i] != NULL) {
-            amps_route *route = routes->buckets[i]->route;
-            if (route->sink.stream != NULL) {
-                amps_stream_end(route->sink.stream, why);
+        while ((link = next_to_go(routes->buckets[i], all)) != NULL) {
+            if (link->route->sink.stream != NULL) {
+                amps_stream_end(link->route->sink.stream, why);
             }
-            remove_route(routes, route, &unused);
+            remove_route(routes, link->route, &unused);
+        }
+        for (link = routes->buckets[i]; link != NULL; link = link->next) {
+            renew(link->route);
         }
     }
     amps_mutex_unlock(&routes->lock);
     free_chain(unused);
 }
+
+void amps_routes_remove_all(amps_routes *routes, amps_status why)
+{
+    remove_routes(routes, why, true);
+}
+
+void amps_routes_lose(amps_routes *routes, amps_status why) { remove_routes(routes, why, false); }
 
 /* ---- The receive thread --------------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "amps_bookmark_store.h"
 #include "amps_ending.h"
 #include "amps_stream.h"
 #include "amps_thread.h"
@@ -27,6 +28,8 @@ struct amps_route {
     amps_route     *next;        /* among the removed */
     amps_sink       sink;        /* its stream is held */
     amps_ending     ending;      /* the receive thread's */
+    bool            is_anchored; /* the receive thread's: its bookmarks have started anew */
+    bool            is_replayed; /* the receive thread's: the replay is over */
     uint64_t        last_frame;  /* the receive thread's: which frame it last delivered here */
     atomic_bool     is_complete; /* its results are: only acks that nobody sees may come */
     atomic_bool     removed;
@@ -61,6 +64,8 @@ bool amps_routes_remove(amps_routes *routes, amps_id_kind kind, amps_slice id, a
 bool amps_routes_remove_stream(amps_routes *routes, amps_slice id, const amps_stream *stream);
 /* All of them; their streams end for the reason given. */
 void amps_routes_remove_all(amps_routes *routes, amps_status why);
+/* Those that do not last; what the others have had so far is forgotten. Nobody receives. */
+void amps_routes_lose(amps_routes *routes, amps_status why);
 
 void amps_routes_enter(amps_routes *routes);
 void amps_routes_leave(amps_routes *routes);

@@ -160,18 +160,6 @@ void amps_dial_free(amps_dial *dial)
 
 const amps_failure *amps_dial_failure(const amps_dial *dial) { return &dial->failure; }
 
-const char *amps_socket_error_text(int error, char *out, size_t size)
-{
-#ifdef __GLIBC__
-    return strerror_r(error, out, size);
-#else
-    if (strerror_r(error, out, size) != 0) {
-        snprintf(out, size, "error %d", error);
-    }
-    return out;
-#endif
-}
-
 static void name_of(const struct sockaddr *address, socklen_t size, char *out, size_t out_size)
 {
     char host[INET6_ADDRSTRLEN + 32], port[16];
@@ -194,7 +182,7 @@ static void note_failure(amps_dial *dial, int error, const char *what)
     failure->status = AMPS_REFUSED;
     failure->error = error;
     snprintf(failure->text + used, sizeof failure->text - used, "%s%s%s: %s", used > 0 ? "; " : "",
-             what, name, amps_socket_error_text(error, reason, sizeof reason));
+             what, name, amps_error_text(error, reason, sizeof reason));
 }
 
 static bool set_int(int fd, int level, int option, int value)

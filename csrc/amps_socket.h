@@ -22,9 +22,6 @@ bool amps_socket_wait_writable(int fd, uint64_t deadline);
  * side is done), AMPS_DISCONNECTED (*error is the errno). */
 amps_status amps_socket_receive(int fd, char *at, size_t size, size_t *received, int *error);
 
-/* What an errno means, as the system says it; `out` is for its use. */
-const char *amps_socket_error_text(int error, char *out, size_t size);
-
 void amps_socket_end_sending(int fd); /* the other side will see the end after the last byte */
 void amps_socket_shut(int fd);        /* both directions: wakes a thread that receives */
 void amps_socket_close(int fd, bool may_linger); /* as tcp_linger asks, or at once */

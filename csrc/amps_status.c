@@ -1,5 +1,7 @@
-/* amps_status.c: the text of every outcome, with the exception the binding raises for it. */
+/* amps_status.c: the text of every outcome, the exception the binding raises for it, errno. */
 #include "amps_base.h"
+
+#include <stdio.h>
 
 const char *amps_status_text(amps_status status)
 {
@@ -27,4 +29,16 @@ const char *amps_status_exception(amps_status status)
         break;
     }
     return "AMPSException"; /* the root of the tree: what is not in the list must not pass */
+}
+
+const char *amps_error_text(int error, char *out, size_t size)
+{
+#ifdef __GLIBC__
+    return strerror_r(error, out, size);
+#else
+    if (strerror_r(error, out, size) != 0) {
+        snprintf(out, size, "error %d", error);
+    }
+    return out;
+#endif
 }

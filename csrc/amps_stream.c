@@ -29,6 +29,7 @@ typedef struct entry {
     uint32_t sub_id_size;
     uint32_t node;  /* in the index of a stream that conflates; 0: in none */
     apart   *apart; /* NULL: the bytes are right behind */
+    uint64_t bookmark_index;
 } entry;
 
 #define END_OF_BLOCK UINT32_MAX
@@ -196,6 +197,7 @@ static void fill_entry(entry *into, const amps_message *message, apart *away)
                 .body_size = (uint32_t)message->body.size,
                 .sub_id_at = has_sub_id ? (uint32_t)(message->sub_id.at - message->header.at) : 0,
                 .sub_id_size = (uint32_t)message->sub_id.size,
+                .bookmark_index = message->bookmark_index,
                 .apart = away};
     char *at = away != NULL ? away->bytes : (char *)(into + 1);
     at = copy_slice(at, message->header);
@@ -241,6 +243,7 @@ static void view_entry(const entry *waiting, amps_message *message)
     message->record = (amps_slice){at + waiting->header_size, waiting->record_size};
     message->body = (amps_slice){message->record.at + waiting->record_size, waiting->body_size};
     message->sub_id = (amps_slice){at + waiting->sub_id_at, waiting->sub_id_size};
+    message->bookmark_index = waiting->bookmark_index;
 }
 
 /* The lock is held. A message that cannot be noted for want of memory waits all the same. */

@@ -18,6 +18,7 @@ typedef pthread_cond_t  amps_cond;
 
 uint64_t amps_clock_now(void);
 uint64_t amps_clock_in_ms(uint32_t ms); /* now + ms */
+uint64_t amps_clock_unix_s(void);       /* the time of day: seconds since 1970; may be set back */
 
 /* These cannot fail with the attributes we use; a failure is a bug of ours. */
 void amps_mutex_init(amps_mutex *mutex);
@@ -57,5 +58,9 @@ size_t amps_thread_wait_all(uint64_t deadline);
 
 /* A number that changes in the child of a fork: compare with the one kept at birth. */
 unsigned amps_fork_generation(void);
+
+/* Runs this in the child of every fork from now on, before fork returns there: only what a signal
+ * handler may do. There is one; the same again changes nothing. */
+void amps_fork_tell(void (*in_child)(void));
 
 #endif

@@ -8,6 +8,7 @@ struct amps_waiter {
     amps_waiter *next;
     uint32_t     ack_types;
     bool         done;
+    bool         lasts; /* longer than a connection */
     amps_status  status;
     char        *ack; /* a copy of the ack's header */
     size_t       ack_size;
@@ -31,13 +32,15 @@ void amps_waits_fini(amps_waits *waits)
 
 /* ---- Who waits ------------------------------------------------------------------------------ */
 
-amps_waiter *amps_waits_begin(amps_waits *waits, amps_slice command_id, uint32_t ack_types)
+amps_waiter *amps_waits_begin(amps_waits *waits, amps_slice command_id, uint32_t ack_types,
+                              bool lasts)
 {
     amps_waiter *waiter = amps_memory_new_zeroed(sizeof *waiter + command_id.size);
     if (waiter == NULL) {
         return NULL;
     }
     waiter->ack_types = ack_types;
+    waiter->lasts = lasts;
     waiter->id_size = command_id.size;
     memcpy(waiter->id, command_id.at, command_id.size);
     amps_mutex_lock(&waits->lock);
@@ -129,7 +132,7 @@ void amps_waits_give_up(amps_waits *waits, amps_status why)
 {
     amps_mutex_lock(&waits->lock);
     for (amps_waiter *waiter = waits->waiters; waiter != NULL; waiter = waiter->next) {
-        if (!waiter->done) {
+        if (!waiter->done && !(waiter->lasts && why == AMPS_DISCONNECTED)) {
             waiter->done = true;
             waiter->status = why;
         }

@@ -20,8 +20,10 @@ typedef struct amps_waits {
 void amps_waits_init(amps_waits *waits);
 void amps_waits_fini(amps_waits *waits); /* nobody waits */
 
-/* For acks of these types; NULL: out of memory. */
-amps_waiter *amps_waits_begin(amps_waits *waits, amps_slice command_id, uint32_t ack_types);
+/* For acks of these types; NULL: out of memory. One that lasts is not given up when a connection is
+ * lost: its command will be sent on the next. */
+amps_waiter *amps_waits_begin(amps_waits *waits, amps_slice command_id, uint32_t ack_types,
+                              bool lasts);
 /* AMPS_OK: *ack is the ack, alive until the end. AMPS_AGAIN: not yet. Else: why never. */
 amps_status amps_waits_wait(amps_waits *waits, amps_waiter *waiter, uint64_t deadline,
                             amps_message *ack);

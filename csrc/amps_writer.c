@@ -45,7 +45,7 @@ static void tell_waiting(amps_writer *writer)
     }
 }
 
-static bool wait_changed(amps_writer *writer, uint64_t deadline)
+bool amps_writer_wait(amps_writer *writer, uint64_t deadline)
 {
     writer->waiting++;
     bool in_time = amps_cond_wait(&writer->changed, &writer->lock, deadline);
@@ -226,6 +226,9 @@ static void work(amps_writer *writer)
             next = writer->finish_by;
         }
         writer->wakes_at = next;
+        if (AMPS_UNLIKELY(writer->behind) && writer->refuse == AMPS_OK) {
+            writer->refill(writer->refill_context);
+        }
         if (writer->sending) { /* someone else does; it wakes us when it is done */
             amps_cond_wait(&writer->wake, &writer->lock, next);
         } else if (amps_send_buffer_has_due(&writer->buffer)) {
@@ -276,6 +279,7 @@ amps_status amps_writer_open(amps_writer *writer, int fd)
     writer->awake = false;
     writer->reader_gone = false;
     writer->beat_interval = 0;
+    writer->behind = false;
     atomic_store(&writer->last_received, amps_clock_now());
     atomic_store(&writer->reader_waits, false);
     amps_status status = amps_thread_start("amps-writer", writer_main, writer);
@@ -292,6 +296,8 @@ void amps_writer_break(amps_writer *writer, amps_status why, int error)
     mark_broken(writer, why, error);
     amps_mutex_unlock(&writer->lock);
 }
+
+void amps_writer_break_held(amps_writer *writer, amps_status why) { mark_broken(writer, why, 0); }
 
 bool amps_writer_is_broken(amps_writer *writer)
 {
@@ -335,7 +341,7 @@ size_t amps_writer_close(amps_writer *writer)
     amps_cond_signal(&writer->wake);
     amps_cond_broadcast(&writer->changed);
     while (writer->running || (writer->sending && !writer->away)) {
-        wait_changed(writer, AMPS_FOREVER);
+        amps_writer_wait(writer, AMPS_FOREVER);
     }
     writer->sending = false; /* an owner who is away finds another state when it comes back */
     writer->away = false;
@@ -348,7 +354,7 @@ size_t amps_writer_close(amps_writer *writer)
 
 /* ---- Sending -------------------------------------------------------------------------------- */
 
-static amps_status reserve(amps_writer *writer, size_t size, char **at)
+amps_status amps_writer_reserve(amps_writer *writer, size_t size, char **at)
 {
     if (AMPS_UNLIKELY(writer->refuse != AMPS_OK)) {
         return writer->refuse;
@@ -368,7 +374,7 @@ amps_status amps_writer_try_begin(amps_writer *writer, size_t size, char **at)
     if (AMPS_UNLIKELY(!amps_mutex_try(&writer->lock))) {
         return AMPS_AGAIN;
     }
-    amps_status status = reserve(writer, size, at);
+    amps_status status = amps_writer_reserve(writer, size, at);
     if (AMPS_UNLIKELY(status != AMPS_OK)) {
         amps_mutex_unlock(&writer->lock);
     }
@@ -404,15 +410,15 @@ amps_status amps_writer_begin(amps_writer *writer, unsigned *connection, size_t 
     amps_status status = AMPS_AGAIN;
     amps_mutex_lock(&writer->lock);
     for (;;) {
-        status =
-            is_same_connection(writer, connection) ? reserve(writer, size, at) : AMPS_DISCONNECTED;
+        status = is_same_connection(writer, connection) ? amps_writer_reserve(writer, size, at)
+                                                        : AMPS_DISCONNECTED;
         if (status != AMPS_AGAIN || !in_time) {
             break;
         }
         if (!writer->awake || writer->napping) {
             wake_thread(writer);
         }
-        in_time = wait_changed(writer, deadline);
+        in_time = amps_writer_wait(writer, deadline);
     }
     if (status != AMPS_OK) {
         amps_mutex_unlock(&writer->lock);
@@ -486,6 +492,27 @@ void amps_writer_send_due(amps_writer *writer)
     amps_mutex_unlock(&writer->lock);
 }
 
+/* ---- What a store refills it with ------------------------------------------------------------ */
+
+void amps_writer_fall_behind(amps_writer *writer)
+{
+    writer->behind = true;
+    wake_thread(writer);
+}
+
+void amps_writer_caught_up(amps_writer *writer)
+{
+    writer->behind = false;
+    tell_waiting(writer);
+}
+
+amps_status amps_writer_put_large(amps_writer *writer, amps_slice frame)
+{
+    bool is_quiet =
+        !writer->sending && writer->around == 0 && amps_send_buffer_is_empty(&writer->buffer);
+    return is_quiet ? amps_send_buffer_put_rest(&writer->buffer, frame, nothing, true) : AMPS_AGAIN;
+}
+
 /* ---- Around the buffer ---------------------------------------------------------------------- */
 
 /* Waits for the right to send with nothing in front. The lock is held. */
@@ -503,7 +530,7 @@ static amps_status acquire_sending(amps_writer *writer, amps_around *progress, u
             return AMPS_OK;
         }
         wake_thread(writer);
-        if (!wait_changed(writer, deadline)) {
+        if (!amps_writer_wait(writer, deadline)) {
             return AMPS_AGAIN;
         }
     }
@@ -633,6 +660,13 @@ void amps_writer_set_batching(amps_writer *writer, size_t size, uint64_t timeout
     amps_mutex_lock(&writer->lock);
     end_batch(writer);
     amps_send_buffer_set_batching(&writer->buffer, size, timeout);
+    amps_mutex_unlock(&writer->lock);
+}
+
+void amps_writer_end_batch(amps_writer *writer)
+{
+    amps_mutex_lock(&writer->lock);
+    end_batch(writer);
     amps_mutex_unlock(&writer->lock);
 }
 

@@ -47,6 +47,10 @@ typedef struct amps_writer {
     _Atomic uint64_t last_received; /* kept by the reader */
     _Atomic bool     reader_waits;  /* it is in a receive, not in a handler */
 
+    bool behind; /* a store has publishes that are still to go to this connection, in order */
+    void (*refill)(void *context); /* fetches some of them while there is room; the lock is held */
+    void *refill_context;
+
     _Atomic bool watched; /* the bytes are shown before they leave, without the lock */
     void (*show)(void *context, amps_slice bytes);
     void *show_context;
@@ -75,6 +79,16 @@ amps_status amps_writer_begin(amps_writer *writer, unsigned *connection, size_t 
 bool amps_writer_commit(amps_writer *writer, size_t size, bool urgent);
 void amps_writer_send_due(amps_writer *writer);
 
+/* For who numbers what is sent, and works with the lock held: room as by try_begin, but the lock
+ * stays as it is. put_large: a frame that exceeds the buffer, copied in front of what comes next;
+ * AMPS_AGAIN while anything else is on its way. fall_behind: from now on the thread refills. wait:
+ * until something changed, or false at the deadline. */
+amps_status amps_writer_reserve(amps_writer *writer, size_t size, char **at);
+amps_status amps_writer_put_large(amps_writer *writer, amps_slice frame);
+void        amps_writer_fall_behind(amps_writer *writer);
+void        amps_writer_caught_up(amps_writer *writer);
+bool        amps_writer_wait(amps_writer *writer, uint64_t deadline);
+
 /* A frame too large for the buffer goes around it, uncopied: call until it is no AMPS_AGAIN, or
  * give it up (what was begun is then finished from a copy). Starts with a zeroed progress. */
 amps_status amps_writer_send_around(amps_writer *writer, amps_slice header, amps_slice body,
@@ -88,6 +102,7 @@ bool amps_writer_is_showing(const amps_writer *writer);
 /* Publishes are gathered up to so many bytes and ns (amps_send_buffer_set_batching); a size of 0
  * ends it. It stays for the connections to come. */
 void amps_writer_set_batching(amps_writer *writer, size_t size, uint64_t timeout);
+void amps_writer_end_batch(amps_writer *writer); /* what was gathered leaves */
 
 /* Interval and timeout in ns, from now on; 0 ends it. */
 void amps_writer_set_heartbeat(amps_writer *writer, uint64_t interval, uint64_t timeout);
@@ -97,6 +112,7 @@ void amps_writer_answer_heartbeat(amps_writer *writer);
 /* Found dead: senders are told `why` from now on, and the socket is shut. The first reason stays.
  */
 void amps_writer_break(amps_writer *writer, amps_status why, int error);
+void amps_writer_break_held(amps_writer *writer, amps_status why); /* with the lock held */
 bool amps_writer_is_broken(amps_writer *writer);
 bool amps_writer_is_open(amps_writer *writer); /* takes commands */
 /* No new commands; what waits is sent, the other side hangs up, or time is up: then the socket is

@@ -70,7 +70,8 @@ static void drain(amps_stream *stream)
 static void live_once(witness *seen, bool *whole)
 {
     amps_message ack;
-    amps_waiter *waiter = amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_PROCESSED);
+    amps_waiter *waiter =
+        amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_PROCESSED, false);
     seen->wire = connect_pair();
     bool open = amps_client_open(seen->client, seen->wire.ours) == AMPS_OK;
     if (open) {

@@ -273,8 +273,10 @@ static void only_the_ack_that_was_asked_for_ends_a_wait(void)
     static const char good[] = "{\"c\":\"ack\",\"cid\":\"7\",\"a\":\"processed\"}";
     char              header[200];
     witness          *seen = started(0);
-    amps_waiter      *waiter = amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_PROCESSED);
-    amps_waiter      *all = amps_client_begin_wait(seen->client, BYTES("all"), AMPS_ACK_PROCESSED);
+    amps_waiter      *waiter =
+        amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_PROCESSED, false);
+    amps_waiter *all =
+        amps_client_begin_wait(seen->client, BYTES("all"), AMPS_ACK_PROCESSED, false);
     CHECK_STATUS(wait_for(seen, waiter, 0, header), AMPS_AGAIN);
     for (size_t index = 0; index < COUNT_OF(others); index++) {
         peer_say(seen->wire.peers, others[index]);
@@ -296,8 +298,10 @@ static void an_ack_finds_its_wait_though_its_id_is_escaped(void)
 {
     char         header[200];
     witness     *seen = started(0);
-    amps_waiter *waiter = amps_client_begin_wait(seen->client, BYTES("7\""), AMPS_ACK_PROCESSED);
-    amps_waiter *other = amps_client_begin_wait(seen->client, BYTES("8"), AMPS_ACK_PROCESSED);
+    amps_waiter *waiter =
+        amps_client_begin_wait(seen->client, BYTES("7\""), AMPS_ACK_PROCESSED, false);
+    amps_waiter *other =
+        amps_client_begin_wait(seen->client, BYTES("8"), AMPS_ACK_PROCESSED, false);
     peer_say(seen->wire.peers, "{\"c\":\"ack\",\"cid\":\"7\\\"\",\"a\":\"processed\"}");
     peer_say(seen->wire.peers, "{\"c\":\"ack\",\"cid\":\"8\",\"a\":\"processed\"}");
     CHECK_STATUS(wait_for(seen, other, PATIENCE_MS, header), AMPS_OK);
@@ -313,7 +317,8 @@ static void a_failure_ends_a_wait_whatever_its_type(void)
         "{\"c\":\"ack\",\"cid\":\"7\",\"a\":\"received\",\"status\":\"failure\"}";
     char         header[200];
     witness     *seen = started(0);
-    amps_waiter *waiter = amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_COMPLETED);
+    amps_waiter *waiter =
+        amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_COMPLETED, false);
     peer_say(seen->wire.peers,
              "{\"c\":\"ack\",\"cid\":\"7\",\"a\":\"received\",\"status\":\"success\"}");
     peer_say(seen->wire.peers, failure);
@@ -328,9 +333,10 @@ static void two_may_wait_for_one_ack_and_end_in_any_order(void)
     char         header[200];
     witness     *seen = started(0);
     amps_waiter *waiters[] = {
-        amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_PROCESSED),
-        amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_STATS | AMPS_ACK_PROCESSED),
-        amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_STATS)};
+        amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_PROCESSED, false),
+        amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_STATS | AMPS_ACK_PROCESSED,
+                               false),
+        amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_STATS, false)};
     peer_say(seen->wire.peers, "{\"c\":\"ack\",\"cid\":\"7\",\"a\":\"processed\"}");
     CHECK_STATUS(wait_for(seen, waiters[0], PATIENCE_MS, header), AMPS_OK);
     CHECK_STATUS(wait_for(seen, waiters[1], PATIENCE_MS, header), AMPS_OK);
@@ -346,7 +352,8 @@ static void a_lost_or_closed_connection_ends_every_wait(void)
     for (int closed = 0; closed < 2; closed++) {
         char         header[200];
         witness     *seen = started(0);
-        amps_waiter *waiter = amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_PROCESSED);
+        amps_waiter *waiter =
+            amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_PROCESSED, false);
         if (closed == 1) {
             amps_client_close(seen->client);
         } else {
@@ -363,10 +370,11 @@ static void an_ack_without_memory_ends_the_wait_all_the_same(void)
 {
     char         header[200];
     witness     *seen = started(0);
-    amps_waiter *waiter = amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_PROCESSED);
+    amps_waiter *waiter =
+        amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_PROCESSED, false);
     witness_wait(seen, &seen->begun, 1);
     amps_memory_fail_at(1, 0);
-    CHECK(amps_client_begin_wait(seen->client, BYTES("8"), AMPS_ACK_PROCESSED) == NULL);
+    CHECK(amps_client_begin_wait(seen->client, BYTES("8"), AMPS_ACK_PROCESSED, false) == NULL);
     amps_memory_fail_at(1, 0);
     peer_say(seen->wire.peers, "{\"c\":\"ack\",\"cid\":\"7\",\"a\":\"processed\"}");
     CHECK_STATUS(wait_for(seen, waiter, PATIENCE_MS, header), AMPS_NO_MEMORY);

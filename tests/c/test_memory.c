@@ -68,10 +68,14 @@ static void the_nth_request_fails_and_the_next_succeeds(void)
     void *first = amps_memory_new(1);
     void *second = amps_memory_new_zeroed(1);
     CHECK(first != NULL && second != NULL);
+    CHECK(!amps_memory_has_failed());
     CHECK(amps_memory_new(1) == NULL);
+    CHECK(amps_memory_has_failed());
     void *fourth = amps_memory_new(1);
     CHECK(fourth != NULL);
     CHECK_NUMBER(amps_memory_live(), before + 3);
+    amps_memory_fail_at(0, 0);
+    CHECK(!amps_memory_has_failed());
     amps_memory_free(first);
     amps_memory_free(second);
     amps_memory_free(fourth);

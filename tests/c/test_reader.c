@@ -1,4 +1,5 @@
 /* test_reader.c: every message reaches those it is for, in order, and nobody else. */
+#include "amps_deliveries.h"
 #include "amps_reader.h"
 
 #include "check.h"
@@ -178,7 +179,8 @@ static void a_full_stream_does_not_hold_up_an_awaited_ack(void)
     }
     peer_say(seen->wire.peers, "{\"c\":\"ack\",\"cid\":\"7\",\"a\":\"processed\"}");
     CHECK_STATUS(amps_stream_wait(stream, PATIENCE_MS), AMPS_OK);
-    amps_waiter *waiter = amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_PROCESSED);
+    amps_waiter *waiter =
+        amps_client_begin_wait(seen->client, BYTES("7"), AMPS_ACK_PROCESSED, false);
     CHECK_STATUS(amps_client_wait(seen->client, waiter, PATIENCE_MS, &ack), AMPS_OK);
     amps_client_end_wait(seen->client, waiter);
     CHECK_NUMBER(amps_stream_depth(stream), 5);
@@ -285,7 +287,7 @@ static void what_has_arrived_is_delivered_in_bursts_and_in_order(void)
     peer_write(seen->wire.peers, bytes, size);
     witness_open(seen);
     witness_expect(seen, expected);
-    CHECK(witness_now(seen, &seen->bursts) >= 1000 / AMPS_READER_BURST_MAX);
+    CHECK(witness_now(seen, &seen->bursts) >= 1000 / AMPS_DELIVERIES_MAX);
     CHECK(witness_now(seen, &seen->bursts) < 100);
     witness_end(seen);
 }

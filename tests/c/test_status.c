@@ -1,4 +1,7 @@
 /* test_status.c: every outcome has a text and an exception; a number that is none has them too. */
+#include <errno.h>
+
+#include "amps_base.h"
 #include "check.h"
 
 static void every_outcome_says_its_text(void)
@@ -36,11 +39,21 @@ static void what_is_no_outcome_still_has_a_text_and_raises(void)
     }
 }
 
+static void every_error_number_has_a_text(void)
+{
+    const int numbers[] = {ECONNREFUSED, 0, 99999, -1};
+    for (size_t index = 0; index < COUNT_OF(numbers); index++) {
+        char text[128];
+        CHECK(strlen(amps_error_text(numbers[index], text, sizeof text)) > 0);
+    }
+}
+
 int main(void)
 {
     RUN(every_outcome_says_its_text);
     RUN(every_outcome_names_its_exception);
     RUN(no_two_outcomes_say_the_same);
     RUN(what_is_no_outcome_still_has_a_text_and_raises);
+    RUN(every_error_number_has_a_text);
     return 0;
 }

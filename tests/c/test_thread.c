@@ -50,6 +50,12 @@ static void the_clock_never_goes_back(void)
     CHECK(amps_clock_in_ms(UINT32_MAX) > before + (UINT32_MAX - 1000) * AMPS_MS);
 }
 
+static void the_time_of_day_is_the_systems(void)
+{
+    uint64_t before = (uint64_t)time(NULL), now = amps_clock_unix_s();
+    CHECK(before > 1500000000u && now >= before && now <= (uint64_t)time(NULL));
+}
+
 static void a_wait_for_nothing_ends_at_its_deadline_and_holds_the_mutex(void)
 {
     amps_mutex mutex;
@@ -245,10 +251,28 @@ static void only_the_child_of_a_fork_has_another_generation_and_no_threads(void)
     worker_fini(&work);
 }
 
+static int told;
+
+static void note_fork(void) { told++; }
+
+static void the_child_of_a_fork_is_told_before_all_else(void)
+{
+    int how;
+    amps_fork_tell(note_fork);
+    amps_fork_tell(note_fork);
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(told == 1 ? 0 : 1);
+    }
+    CHECK(waitpid(child, &how, 0) == child && how == 0);
+    CHECK_NUMBER(told, 0);
+}
+
 int main(void)
 {
     RUN(only_a_free_mutex_is_taken_by_trying);
     RUN(the_clock_never_goes_back);
+    RUN(the_time_of_day_is_the_systems);
     RUN(a_wait_for_nothing_ends_at_its_deadline_and_holds_the_mutex);
     RUN(a_signal_ends_the_wait_with_and_without_a_deadline);
     RUN(threads_are_counted_until_they_end);
@@ -257,5 +281,6 @@ int main(void)
     RUN(without_memory_no_thread_starts);
     RUN(a_thread_the_system_refuses_is_an_outcome);
     RUN(only_the_child_of_a_fork_has_another_generation_and_no_threads);
+    RUN(the_child_of_a_fork_is_told_before_all_else);
     return 0;
 }

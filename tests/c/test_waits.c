@@ -15,7 +15,7 @@ static void begin(waiting *here, const char *command_id, uint32_t ack_types)
 {
     here->memory_before = amps_memory_live();
     amps_waits_init(&here->waits);
-    here->waiter = amps_waits_begin(&here->waits, amps_slice_of(command_id), ack_types);
+    here->waiter = amps_waits_begin(&here->waits, amps_slice_of(command_id), ack_types, false);
     CHECK(here->waiter != NULL);
 }
 
@@ -102,7 +102,7 @@ static void all_hear_that_nothing_will_come(void)
     waiting      here;
     amps_message ack;
     begin(&here, "7", AMPS_ACK_PROCESSED);
-    amps_waiter *told = amps_waits_begin(&here.waits, BYTES("8"), AMPS_ACK_PROCESSED);
+    amps_waiter *told = amps_waits_begin(&here.waits, BYTES("8"), AMPS_ACK_PROCESSED, false);
     CHECK(tell(&here, "{\"cid\":\"8\",\"a\":\"processed\"}"));
     amps_waits_give_up(&here.waits, AMPS_DISCONNECTED);
     amps_waits_give_up(&here.waits, AMPS_CLOSED); /* the first reason stays */
@@ -122,7 +122,7 @@ static void without_memory_for_the_ack_the_wait_says_so(void)
     amps_memory_fail_at(0, 0);
     CHECK_STATUS(look(&here, &ack), AMPS_NO_MEMORY);
     amps_memory_fail_at(1, 0);
-    CHECK(amps_waits_begin(&here.waits, BYTES("9"), AMPS_ACK_PROCESSED) == NULL);
+    CHECK(amps_waits_begin(&here.waits, BYTES("9"), AMPS_ACK_PROCESSED, false) == NULL);
     amps_memory_fail_at(0, 0);
     end(&here);
 }

@@ -291,39 +291,3 @@ def test_a_pair_survives_faults_that_kill_its_first(connect):
         publish(connect(second, "a"), 3, 4)
         first.wait_until(lambda: len(first.journal()) == 4)
         assert [entry.sequence for entry in first.journal()] == [1, 2, 3, 4]
-
-
-def test_a_crash_may_lose_the_tail_that_nobody_was_told_of(lasting, connect):
-    driver = connect(lasting, "a")
-    publish(driver, 1, 2)
-    for number in (3, 4, 5):
-        driver.publish("orders", b'{"id":%d,"late":1}' % (number % 3), s=number)
-    driver.send({"c": "sow_delete", "t": "orders", "s": 6, "filter": "/id = 1"})
-    driver.everything_before()
-    assert [record.body for record in lasting.sow("orders")] == [
-        b'{"id":2,"late":1}',
-        b'{"id":0,"late":1}',
-    ]
-    lasting.restart(lose=1)
-    assert connect(lasting).log_on("a")["s"] == 5 and len(lasting.sow("orders")) == 3
-    lasting.restart(lose=100)
-    assert [entry.sequence for entry in lasting.journal()] == [1, 2]
-    assert {record.body for record in lasting.sow("orders")} == {b'{"id":1}', b'{"id":2}'}
-    again = connect(lasting)
-    assert again.log_on("a")["s"] == 2
-    publish(again, 3)
-    lasting.restart()
-    assert [entry.sequence for entry in lasting.journal()] == [1, 2, 3]
-
-
-def test_a_tail_that_is_lost_comes_back_from_the_other_of_a_pair(connect):
-    with Sandbox(**TOPICS) as first, Sandbox(**TOPICS, replica_of=first, lag=0) as second:
-        driver = connect(first, "a")
-        for number in (1, 2, 3):
-            driver.publish("t", b"", s=number)
-        second.wait_until(lambda: len(second.journal()) == 3)
-        first.restart(lose=2)
-        assert [entry.sequence for entry in first.journal()] == [1, 2, 3]
-        driver = connect(first, "a")
-        driver.publish("t", b"", s=4)
-        second.wait_until(lambda: len(second.journal()) == 4)

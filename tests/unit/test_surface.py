@@ -1,6 +1,7 @@
 """Every public name that programs know is there, with the parameters they may name."""
 
 import inspect
+import weakref
 
 import pytest
 
@@ -56,6 +57,8 @@ CLIENT = {
     "set_last_chance_message_handler": [HANDLER],
     "set_logon_correlation_data": ["logon_correlation_data"],
     "set_name": ["name"],
+    "set_bookmark_store": ["bookmark_store"],
+    "set_publish_store": ["publish_store"],
     "set_publish_batching": ["batchSize", "batchTimeoutMillis", "batch_size"]
     + ["batch_timeout_millis"],
     "set_retry_on_disconnect": ["enabled"],
@@ -97,6 +100,47 @@ VERSION_INFO = {
     "get_version_string": [],
     "set_version": [],
 }
+INFO = ["connectionInfo", "connection_info"]
+CHOOSER = {
+    "add": ["uri", "authenticator"],
+    "add_all": ["uris"],
+    "get_current_authenticator": [],
+    "get_current_uri": [],
+    "get_error": [],
+    "next": [],
+    "remove": ["uri"],
+    "report_failure": ["exception", *INFO],
+    "report_success": INFO,
+}
+DELAYS = {"get_connect_wait_duration": ["uri"], "reset": []}
+ADAPTER = {
+    "close": ["subid", "bookmark"],
+    "get_exception_listener": [],
+    "next": [],
+    "prune": [],
+    "purge": ["sub_id"],
+    "set_exception_listener": ["exception_listener"],
+    "update": ["recovery_point"],
+}
+CONSTRUCTORS = {
+    AMPS.DefaultServerChooser: [],
+    AMPS.FixedDelayStrategy: [("initial_delay", 200), ("maximum", 0)],
+    AMPS.ExponentialDelayStrategy: [
+        *(("initial_delay", 200), ("maximum_delay", 20000), ("backoff_exponent", 2.0)),
+        *(("maximum_retry_time", 0), ("jitter", 1.0)),
+    ],
+    AMPS.RecoveryPoint: [("sub_id", None), ("bookmark", None)],
+    AMPS.SOWRecoveryPointAdapter: [
+        *("store_client", "tracked_client_name", ("timeout_millis", 5000)),
+        *(("use_timestamp", False), ("close_client", True), ("update_failure_throws", False)),
+        *(("topic", "/ADMIN/bookmark_store"), ("client_name_field", "clientName")),
+        *(("sub_id_field", "subId"), ("bookmark_field", "bookmark")),
+    ],
+    AMPS.ConflatingRecoveryPointAdapter: [
+        *("delegate", ("update_threshold", 10), ("timeout_millis", 2000.0)),
+        ("update_interval_millis", 2000),
+    ],
+}
 OVERLOADED = [  # their arguments are tried one by one in tests/live/test_overloads.py
     *("subscribe", "delta_subscribe", "bookmark_subscribe", "sow", "sow_and_subscribe"),
     *("sow_and_delta_subscribe", "sow_delete", "sow_delete_by_data", "sow_delete_by_keys"),
@@ -118,6 +162,12 @@ METHODS = [
         (AMPS.Client, CLIENT),
         (AMPS.MessageStream, STREAM),
         (AMPS.Command, COMMAND),
+        (AMPS.DefaultServerChooser, CHOOSER),
+        (AMPS.FixedDelayStrategy, DELAYS),
+        (AMPS.ExponentialDelayStrategy, DELAYS),
+        (AMPS.RecoveryPoint, {"get_sub_id": [], "get_bookmark": []}),
+        (AMPS.SOWRecoveryPointAdapter, ADAPTER),
+        (AMPS.ConflatingRecoveryPointAdapter, ADAPTER),
     ]
     for name, parameters in methods.items()
 ]
@@ -132,6 +182,18 @@ def test_point_1_every_method_takes_its_parameters_by_name(kind, name, parameter
     """Point 1 of the smoke checklist."""
     named = list(inspect.signature(getattr(kind, name)).parameters)
     assert [each for each in named if each != "self"] == parameters
+
+
+@pytest.mark.parametrize("kind", CONSTRUCTORS)
+def test_point_1_constructors_have_their_arguments_in_order(kind):
+    """Point 1 of the smoke checklist."""
+    parameters = inspect.signature(kind).parameters.values()
+    found = [
+        each.name if each.default is each.empty else (each.name, each.default)
+        for each in parameters
+        if each.kind is each.POSITIONAL_OR_KEYWORD
+    ]
+    assert found == CONSTRUCTORS[kind]
 
 
 @pytest.mark.parametrize("name", OVERLOADED)
@@ -156,6 +218,16 @@ def test_nothing_public_is_missing_from_these_lists():
     assert public == {*STREAM, "ended"}
     assert set(COMMAND) <= set(dir(AMPS.Command))
     assert set(VERSION_INFO) <= set(dir(AMPS.VersionInfo))
+
+
+@pytest.mark.parametrize("kind", CONSTRUCTORS)
+def test_programs_may_give_them_attributes_and_refer_to_them_weakly(kind):
+    class Derived(kind):
+        pass
+
+    for made in (kind.__new__(kind), Derived.__new__(Derived)):
+        made.mine = "mine"
+        assert weakref.ref(made)() is made
 
 
 @pytest.mark.parametrize("kind", [AMPS.Client, AMPS.Command, AMPS.CMessageHandler])

@@ -1,0 +1,177 @@
+# bookmarking.pxi: subscriptions to a transaction log, and the bookmark store that notes where they
+# are.
+
+cdef bytes NOW = b"0|1|"
+
+
+cdef bint is_range(object start) except -1:
+    return start[:1] in (b"[", b"(")
+
+
+cdef class Gate:
+    """A bookmark store of the program's own stands before a handler or stream: it is told of each
+    message first, and what it has seen discarded goes no further."""
+
+    cdef object store, sub_id, anchor, function
+    cdef amps_stream *stream
+    cdef unsigned int ack_types  # those the application asked for
+    cdef bint is_replayed
+
+    def __dealloc__(self):
+        if self.stream is not NULL:
+            amps_stream_drop(self.stream)
+
+    cdef void end(self, amps_status why) noexcept:
+        if self.stream is not NULL:
+            amps_stream_end(self.stream, why)
+
+    cdef int let_through(self, Listeners client, Message message) except -1:
+        """On the receive thread."""
+        if message.get_command() == "ack":
+            try:
+                self.hear(message)
+            except BaseException as problem:
+                client.report(problem)
+            if message.get_ack_type_enum() & self.ack_types == 0:
+                return 0
+        elif message.raw(AMPS_FIELD_BOOKMARK) and self.is_duplicate(client, message):
+            if client.duplicate is not None:
+                client.duplicate(message)
+            return 0
+        if self.stream is not NULL:
+            self.fill(message)
+        elif self.function is not None:
+            self.function(message)
+        return 0
+
+    cdef int hear(self, Message ack) except -1:
+        types = ack.get_ack_type_enum()
+        if ack.get_status() != "success":
+            return 0
+        if types & AMPS_ACK_PROCESSED and self.anchor is not None:
+            self.anchor = None
+            purge = getattr(self.store, "purge_sub_id", None)
+            if purge is not None:
+                purge(self.sub_id)
+        if types & AMPS_ACK_COMPLETED:
+            self.is_replayed = True
+        if types & AMPS_ACK_PERSISTED and self.is_replayed and ack.raw(AMPS_FIELD_BOOKMARK):
+            self.store.persisted(self.sub_id, ack.get_bookmark())
+        return 0
+
+    cdef bint is_duplicate(self, Listeners client, Message message) except -1:
+        """A store that fails costs a duplicate later, never the message."""
+        try:
+            if self.store.is_discarded(message):
+                return True
+        except BaseException as problem:
+            client.report(problem)
+        try:
+            message.view.bookmark_index = int(self.store.log(message))
+        except BaseException as problem:
+            client.report(problem)
+        return False
+
+    cdef int fill(self, Message message) except -1:
+        cdef amps_status status
+        cdef bint has_room = amps_stream_has_room(self.stream, &message.view)
+        while not has_room:
+            with nogil:
+                has_room = amps_stream_wait_room(self.stream, amps_clock_in_ms(SLICE_MS))
+        status = amps_stream_put(self.stream, &message.view)
+        amps_stream_publish(self.stream)
+        if status != AMPS_OK:
+            raise status_error(status, "a message for a stream")
+        return 0
+
+
+cdef int end_gates(object handlers, amps_status why) except -1:
+    for handler in handlers:
+        if (<Handler>handler).gate is not None:
+            (<Handler>handler).gate.end(why)
+    return 0
+
+
+cdef class Bookmarking(Executing):
+    """A connection whose bookmark subscriptions are noted in a bookmark store, if it has one."""
+
+    cdef object bookmarks  # the store, or None
+
+    def set_bookmark_store(self, bookmark_store):
+        """Sets the store that notes what bookmark subscriptions receive and the program discards:
+        `MemoryBookmarkStore`, `MMapBookmarkStore`, `RingBookmarkStore`, or an object with `log`,
+        `is_discarded`, `discard_message`, `discard`, `persisted`, `get_most_recent` and
+        `set_server_version`, whose first three are called on the receive thread. None: no store.
+        It is for subscriptions made from now on."""
+        self.check_usable("set_bookmark_store", True)
+        if isinstance(bookmark_store, BookmarkStore):
+            (<BookmarkStore>bookmark_store).check()
+            (<BookmarkStore>bookmark_store).problems = _weak(self)
+            (<object>(<door *>self.door).kept).append((<BookmarkStore>bookmark_store).weak)
+        elif bookmark_store is not None:
+            for name in ("log", "is_discarded", "get_most_recent"):
+                if not callable(getattr(bookmark_store, name, None)):
+                    raise TypeError(f"a bookmark store has a method {name}, unlike "
+                                    f"{type(bookmark_store).__name__}")
+        self.bookmarks = bookmark_store
+        if isinstance(bookmark_store, BookmarkStore):
+            self.tell_trouble(bookmark_store)
+
+    cdef int tell_trouble(self, BookmarkStore store) except -1:
+        """What was wrong with the store's file when it was opened."""
+        cdef const amps_failure *trouble = amps_bookmark_store_trouble(store.core)
+        if trouble is not NULL and not store.told_trouble:
+            store.told_trouble = True
+            self.report(_exceptions.StoreException(
+                f"the bookmark store: {failure_text(trouble)}"))
+        return 0
+
+    cdef int note_server_version(self) except -1:
+        if self.bookmarks is not None and hasattr(self.bookmarks, "set_server_version"):
+            self.bookmarks.set_server_version(
+                _VersionInfo(self.server_version).get_old_style_version())
+        return 0
+
+    cdef unsigned int acks_of_replay(self, Command command) except? 0xFFFFFFFF:
+        """What is received counts as safe only behind the end of a replay, which is a range's own
+        end, too."""
+        if self.bookmarks is None and not is_range(command.own[<int>AMPS_FIELD_BOOKMARK]):
+            return AMPS_ACK_PERSISTED
+        return AMPS_ACK_PERSISTED | AMPS_ACK_COMPLETED
+
+    cdef object start_of(self, Command command, Routing routing):
+        start = command.own[<int>AMPS_FIELD_BOOKMARK]
+        routing.is_range = is_range(start)
+        if routing.is_range and MOST_RECENT in start:
+            raise _exceptions.UsageException(
+                "a range of bookmarks cannot begin or end with MOST_RECENT")
+        if self.bookmarks is None:
+            return EPOCH if start == MOST_RECENT else start
+        routing.bookmarks = self.bookmarks
+        if start != MOST_RECENT:
+            routing.anchor = start
+            return start
+        recent = self.most_recent(routing.sub_id)
+        if not recent and isinstance(self.bookmarks, BookmarkStore):
+            amps_bookmark_anchor((<BookmarkStore>self.bookmarks).sub(routing.sub_id),
+                                 literal("0"))
+        return recent or EPOCH
+
+    cdef object most_recent(self, object sub_id):
+        """Where a subscription goes on, as bytes; empty: nothing is known."""
+        recent = self.bookmarks.get_most_recent(id_text(sub_id))
+        if recent is None:
+            return b""
+        return recent.encode() if isinstance(recent, str) else bytes(recent)
+
+    cdef object point_of_return(self, Routing routing, object start):
+        """The bookmark with which a subscription is placed again."""
+        if routing.bookmarks is None or self.bookmarks is None:
+            return EPOCH if start == MOST_RECENT else start
+        recent = self.most_recent(routing.sub_id)
+        if routing.is_range:
+            has_begun = recent and not is_range(recent)
+            return b"(" + recent + start[start.index(b":"):] if has_begun else start
+        if recent:
+            return recent
+        return EPOCH if start in (MOST_RECENT, NOW) else start

@@ -1,0 +1,652 @@
+/* amps_bookmark_store.c: the sub ids of a store, their locks, and who is told of what happens. */
+#include "amps_bookmark_store.h"
+
+#include <stdio.h>
+
+#include "amps_bookmark_inside.h"
+#include "amps_bookmark_list.h"
+#include "amps_memory.h"
+
+#define usable amps_bookmark_usable
+
+/* What a call has to tell when its lock is given back. */
+typedef struct outcome {
+    amps_bookmark_events events;
+    size_t               grown; /* 0: not */
+    bool                 changed;
+    amps_status          problem; /* AMPS_OK: none */
+    const char          *what;
+    bool                 is_off_disk; /* it could not be written */
+    amps_failure         failure;     /* of the disk, then */
+} outcome;
+
+/* ---- Telling ---------------------------------------------------------------------------------*/
+
+enum { OF_DISK, OF_OTHERS };
+
+static bool may_complain(amps_bookmark_store *store, int which)
+{
+    uint64_t last = atomic_load(&store->complained[which]);
+    uint64_t now = amps_clock_now();
+    return (last == 0 || now - last >= AMPS_BOOKMARK_PROBLEM_EVERY_MS * AMPS_MS) &&
+           atomic_compare_exchange_strong(&store->complained[which], &last, now);
+}
+
+static void tell_problem(amps_bookmark_sub *sub, const outcome *told)
+{
+    if (told->events.problem != NULL && may_complain(sub->store, OF_OTHERS)) {
+        amps_failure failure = {.status = told->problem};
+        snprintf(failure.text, sizeof failure.text, "subscription %.*s: %s", (int)sub->id_size,
+                 sub->id, told->what);
+        told->events.problem(told->events.context, &failure);
+    }
+}
+
+static void tell(amps_bookmark_sub *sub, const outcome *told)
+{
+    const amps_bookmark_events *events = &told->events;
+    if (told->problem != AMPS_OK) {
+        tell_problem(sub, told);
+    }
+    if (told->is_off_disk && events->problem != NULL && may_complain(sub->store, OF_DISK)) {
+        events->problem(events->context, &told->failure);
+    }
+    if (told->grown > 0 && events->grown != NULL) {
+        events->grown(events->context, amps_bookmark_sub_id(sub), told->grown);
+    }
+    if (told->changed && events->changed != NULL) {
+        events->changed(events->context, amps_bookmark_sub_id(sub));
+    }
+}
+
+static void lock(amps_bookmark_sub *sub, outcome *told)
+{
+    told->grown = 0;
+    told->changed = false;
+    told->problem = AMPS_OK;
+    told->is_off_disk = false;
+    amps_mutex_lock(&sub->lock);
+}
+
+static void unlock(amps_bookmark_sub *sub, outcome *told)
+{
+    bool anything =
+        told->changed || told->grown > 0 || told->problem != AMPS_OK || told->is_off_disk;
+    if (anything) {
+        told->events = sub->events;
+    }
+    amps_mutex_unlock(&sub->lock);
+    if (anything) {
+        tell(sub, told);
+    }
+}
+
+/* Puts on disk what was done. What cannot be written is told; AMPS_CLOSED: too late. */
+static amps_status note(amps_bookmark_sub *sub, amps_bookmark_record_type type,
+                        const amps_bookmark *bookmark, outcome *told)
+{
+    amps_bookmark_disk *disk = sub->store->disk;
+    if (disk == NULL) {
+        return AMPS_OK;
+    }
+    amps_bookmark_change change = {type, bookmark, told->changed};
+    amps_status          status =
+        amps_bookmark_disk_note(disk, &sub->trace, &sub->items, &change, &told->failure);
+    told->is_off_disk = told->is_off_disk || (status != AMPS_OK && status != AMPS_CLOSED);
+    return status;
+}
+
+static amps_status note_all(amps_bookmark_sub *sub, outcome *told)
+{
+    return note(sub, AMPS_BOOKMARK_GROUP, NULL, told);
+}
+
+/* ---- The store -------------------------------------------------------------------------------*/
+
+amps_status amps_bookmark_store_new(amps_bookmark_store **out)
+{
+    amps_bookmark_store *store = amps_memory_new_zeroed(sizeof *store);
+    if (store == NULL) {
+        return AMPS_NO_MEMORY;
+    }
+    atomic_init(&store->holders, 1);
+    store->fork_generation = amps_fork_generation();
+    store->seed = amps_clock_now() ^ (uint64_t)(uintptr_t)store;
+    store->trouble.status = AMPS_OK;
+    amps_mutex_init(&store->lock);
+    *out = store;
+    return AMPS_OK;
+}
+
+void amps_bookmark_store_hold(amps_bookmark_store *store)
+{
+    atomic_fetch_add_explicit(&store->holders, 1, memory_order_relaxed);
+}
+
+static void free_store(amps_bookmark_store *store)
+{
+    bool is_ours = store->fork_generation == amps_fork_generation();
+    for (uint32_t i = 0; i < store->sub_count; i++) {
+        amps_bookmark_items_fini(&store->subs[i]->items);
+        if (is_ours) {
+            amps_mutex_fini(&store->subs[i]->lock);
+        }
+        amps_memory_free(store->subs[i]);
+    }
+    amps_memory_free(store->subs);
+    amps_bookmark_table_fini(&store->by_id);
+    if (is_ours) {
+        amps_mutex_fini(&store->lock);
+    }
+    if (store->disk != NULL) {
+        amps_bookmark_disk_fini(store->disk, is_ours);
+        amps_memory_free(store->disk);
+    }
+    amps_memory_free(store);
+}
+
+void amps_bookmark_store_drop(amps_bookmark_store *store)
+{
+    if (store != NULL && atomic_fetch_sub_explicit(&store->holders, 1, memory_order_acq_rel) == 1) {
+        amps_bookmark_store_close(store, NULL);
+        free_store(store);
+    }
+}
+
+/* What could not be written before may be now. */
+static void catch_up(amps_bookmark_store *store)
+{
+    size_t count = amps_bookmark_store_sub_count(store);
+    amps_bookmark_disk_retry(store->disk);
+    for (size_t i = 0; i < count; i++) {
+        amps_bookmark_sub *sub = amps_bookmark_store_sub_at(store, i);
+        outcome            told;
+        lock(sub, &told);
+        if (sub->trace.is_behind) {
+            note_all(sub, &told);
+        }
+        unlock(sub, &told);
+    }
+}
+
+amps_status amps_bookmark_store_close(amps_bookmark_store *store, amps_failure *failure)
+{
+    amps_status status = usable(store);
+    if (status == AMPS_FORKED || atomic_exchange(&store->is_closed, true)) {
+        return status == AMPS_FORKED ? status : AMPS_OK;
+    }
+    if (store->disk != NULL) {
+        catch_up(store);
+        status = amps_bookmark_disk_close(store->disk, failure);
+    }
+    return status;
+}
+
+const amps_failure *amps_bookmark_store_trouble(const amps_bookmark_store *store)
+{
+    return store->trouble.status != AMPS_OK ? &store->trouble : NULL;
+}
+
+void amps_bookmark_store_set_events(amps_bookmark_store *store, const amps_bookmark_events *events)
+{
+    if (store->fork_generation != amps_fork_generation()) {
+        return;
+    }
+    amps_mutex_lock(&store->lock);
+    store->events = events != NULL ? *events : (amps_bookmark_events){.context = NULL};
+    for (uint32_t i = 0; i < store->sub_count; i++) {
+        amps_mutex_lock(&store->subs[i]->lock);
+        store->subs[i]->events = store->events;
+        amps_mutex_unlock(&store->subs[i]->lock);
+    }
+    amps_mutex_unlock(&store->lock);
+}
+
+/* ---- Sub ids ---------------------------------------------------------------------------------*/
+
+amps_slice amps_bookmark_sub_id(const amps_bookmark_sub *sub)
+{
+    return (amps_slice){sub->id, sub->id_size};
+}
+
+static uint32_t hash_of_id(const amps_bookmark_store *store, amps_slice id)
+{
+    uint64_t hash = store->seed;
+    for (size_t i = 0; i < id.size; i++) {
+        hash = (hash ^ (unsigned char)id.at[i]) * UINT64_C(0x100000001b3);
+        hash ^= hash >> 32;
+    }
+    return amps_bookmark_hash(store->seed, hash, id.size);
+}
+
+static amps_bookmark_sub *find_sub(const amps_bookmark_store *store, amps_slice id, uint32_t hash)
+{
+    uint32_t at = amps_bookmark_table_first(&store->by_id, hash);
+    while (at != AMPS_BOOKMARK_NO_SLOT) {
+        amps_bookmark_sub *sub = store->subs[store->by_id.slots[at].value];
+        if (amps_slice_equal(amps_bookmark_sub_id(sub), id)) {
+            return sub;
+        }
+        at = amps_bookmark_table_next(&store->by_id, at);
+    }
+    return NULL;
+}
+
+static bool reserve_sub(amps_bookmark_store *store)
+{
+    if (store->sub_count == store->sub_room) {
+        uint32_t            room = store->sub_room > 0 ? store->sub_room * 2 : 8;
+        amps_bookmark_sub **larger = amps_memory_resize(store->subs, room * sizeof *larger);
+        if (larger == NULL) {
+            return false;
+        }
+        store->subs = larger;
+        store->sub_room = room;
+    }
+    return amps_bookmark_table_reserve(&store->by_id);
+}
+
+static amps_bookmark_sub *new_sub(amps_bookmark_store *store, amps_slice id, uint32_t hash)
+{
+    amps_bookmark_sub *sub = amps_memory_new_zeroed(sizeof *sub + id.size);
+    if (sub == NULL || !reserve_sub(store)) {
+        amps_memory_free(sub);
+        return NULL;
+    }
+    sub->store = store;
+    sub->events = store->events;
+    sub->grown_at = AMPS_BOOKMARK_GROWN_MIN;
+    sub->id_size = id.size;
+    if (id.size > 0) {
+        memcpy(sub->id, id.at, id.size);
+    }
+    sub->trace.sub_id = (amps_slice){sub->id, sub->id_size};
+    amps_mutex_init(&sub->lock);
+    amps_bookmark_items_init(&sub->items, store->seed + store->sub_count);
+    amps_bookmark_table_add(&store->by_id, hash, store->sub_count);
+    store->subs[store->sub_count++] = sub;
+    return sub;
+}
+
+amps_bookmark_sub *amps_bookmark_store_sub(amps_bookmark_store *store, amps_slice sub_id)
+{
+    if (usable(store) != AMPS_OK || sub_id.size > AMPS_BOOKMARK_SUB_ID_SIZE_MAX) {
+        return NULL;
+    }
+    uint32_t hash = hash_of_id(store, sub_id);
+    amps_mutex_lock(&store->lock);
+    amps_bookmark_sub *sub = find_sub(store, sub_id, hash);
+    if (sub == NULL) {
+        sub = new_sub(store, sub_id, hash);
+    }
+    amps_mutex_unlock(&store->lock);
+    return sub;
+}
+
+size_t amps_bookmark_store_sub_count(amps_bookmark_store *store)
+{
+    if (usable(store) == AMPS_FORKED) {
+        return 0;
+    }
+    amps_mutex_lock(&store->lock);
+    size_t count = store->sub_count;
+    amps_mutex_unlock(&store->lock);
+    return count;
+}
+
+amps_bookmark_sub *amps_bookmark_store_sub_at(amps_bookmark_store *store, size_t index)
+{
+    amps_bookmark_sub *sub = NULL;
+    if (usable(store) == AMPS_FORKED) {
+        return NULL;
+    }
+    amps_mutex_lock(&store->lock);
+    if (index < store->sub_count) {
+        sub = store->subs[index];
+    }
+    amps_mutex_unlock(&store->lock);
+    return sub;
+}
+
+/* ---- Messages --------------------------------------------------------------------------------*/
+
+static void problem(outcome *told, amps_status status, const char *what)
+{
+    told->problem = status;
+    told->what = what;
+}
+
+/* Notes a new one; its index, or 0. */
+static uint64_t add(amps_bookmark_sub *sub, const amps_bookmark_place *place, outcome *told)
+{
+    amps_bookmark_items *items = &sub->items;
+    uint64_t             index = items->next;
+    if (AMPS_UNLIKELY(amps_bookmark_items_add(items, place) != AMPS_OK)) {
+        problem(told, AMPS_NO_MEMORY, "out of memory, a message was not noted");
+        return 0;
+    }
+    uint32_t count = amps_bookmark_items_count(items);
+    if (AMPS_UNLIKELY(count >= sub->grown_at)) {
+        told->grown = count;
+        sub->grown_at = count <= UINT32_MAX / 2 ? sub->grown_at * 2 : UINT32_MAX;
+    }
+    note(sub, AMPS_BOOKMARK_RECEIVED, &place->bookmark, told);
+    return index;
+}
+
+static void refuse(outcome *told)
+{
+    problem(told, AMPS_STORE, "a message's bookmark is none, and cannot be noted");
+}
+
+amps_bookmark_verdict amps_bookmark_receive(amps_bookmark_sub *sub, amps_slice bookmark,
+                                            uint64_t *index)
+{
+    amps_bookmark_verdict verdict = AMPS_BOOKMARK_NEW;
+    amps_bookmark_place   place;
+    outcome               told;
+    *index = 0;
+    if (AMPS_UNLIKELY(usable(sub->store) != AMPS_OK)) {
+        return verdict;
+    }
+    lock(sub, &told);
+    if (AMPS_LIKELY(amps_bookmark_items_find(&sub->items, bookmark, &place))) {
+        verdict = amps_bookmark_items_judge(&sub->items, &place, index);
+        if (verdict == AMPS_BOOKMARK_NEW) {
+            *index = add(sub, &place, &told);
+        }
+        sub->items.is_recovered = false;
+    } else {
+        refuse(&told);
+    }
+    unlock(sub, &told);
+    return verdict;
+}
+
+bool amps_bookmark_is_discarded(amps_bookmark_sub *sub, amps_slice bookmark)
+{
+    bool                is_discarded = false;
+    amps_bookmark_place place;
+    uint64_t            index;
+    if (usable(sub->store) == AMPS_OK) {
+        amps_mutex_lock(&sub->lock);
+        is_discarded =
+            amps_bookmark_items_find(&sub->items, bookmark, &place) &&
+            amps_bookmark_items_judge(&sub->items, &place, &index) == AMPS_BOOKMARK_DISCARDED;
+        amps_mutex_unlock(&sub->lock);
+    }
+    return is_discarded;
+}
+
+amps_status amps_bookmark_log(amps_bookmark_sub *sub, amps_slice bookmark, uint64_t *index)
+{
+    amps_bookmark_place place;
+    outcome             told;
+    amps_status         status = usable(sub->store);
+    *index = 0;
+    if (status != AMPS_OK) {
+        return status;
+    }
+    lock(sub, &told);
+    if (!amps_bookmark_items_find(&sub->items, bookmark, &place)) {
+        status = AMPS_STORE;
+    } else {
+        amps_bookmark_items_judge(&sub->items, &place, index);
+        if (*index == 0) {
+            *index = add(sub, &place, &told);
+            status = *index != 0 ? AMPS_OK : AMPS_NO_MEMORY;
+        }
+        sub->items.is_recovered = false;
+    }
+    unlock(sub, &told);
+    return status;
+}
+
+static amps_status discard(amps_bookmark_sub *sub, uint64_t index, const amps_bookmark *bookmark,
+                           outcome *told)
+{
+    if (!amps_bookmark_items_discard(&sub->items, index, &told->changed)) {
+        return AMPS_OK;
+    }
+    if (sub->items.waiting == 0) {
+        sub->grown_at = AMPS_BOOKMARK_GROWN_MIN;
+    }
+    return note(sub, AMPS_BOOKMARK_DONE, bookmark, told) == AMPS_CLOSED ? AMPS_CLOSED : AMPS_OK;
+}
+
+amps_status amps_bookmark_discard(amps_bookmark_sub *sub, amps_slice bookmark)
+{
+    amps_bookmark_place place;
+    outcome             told;
+    amps_status         status = usable(sub->store);
+    if (AMPS_UNLIKELY(status != AMPS_OK)) {
+        return status;
+    }
+    lock(sub, &told);
+    if (amps_bookmark_items_find(&sub->items, bookmark, &place)) {
+        uint64_t index = amps_bookmark_items_index(&sub->items, &place);
+        status = discard(sub, index, &place.bookmark, &told);
+    }
+    unlock(sub, &told);
+    return status;
+}
+
+amps_status amps_bookmark_discard_index(amps_bookmark_sub *sub, uint64_t index)
+{
+    amps_bookmark bookmark;
+    bool          is_discarded;
+    outcome       told;
+    amps_status   status = usable(sub->store);
+    if (AMPS_UNLIKELY(status != AMPS_OK)) {
+        return status;
+    }
+    lock(sub, &told);
+    if (amps_bookmark_items_at(&sub->items, index, &bookmark, &is_discarded)) {
+        status = discard(sub, index, &bookmark, &told);
+    }
+    unlock(sub, &told);
+    return status;
+}
+
+/* ---- Persisted points ------------------------------------------------------------------------*/
+
+static amps_status persisted(amps_bookmark_sub *sub, const amps_bookmark *bookmark, uint64_t after,
+                             amps_bookmark_record_type type, outcome *told)
+{
+    amps_status status =
+        amps_bookmark_items_persisted(&sub->items, bookmark, after, &told->changed);
+    if (status != AMPS_OK) {
+        problem(told, status, "out of memory, a persisted point was not noted");
+        return status;
+    }
+    return note(sub, type, bookmark, told) == AMPS_CLOSED ? AMPS_CLOSED : AMPS_OK;
+}
+
+amps_status amps_bookmark_persisted(amps_bookmark_sub *sub, amps_slice text)
+{
+    amps_bookmark bookmark;
+    outcome       told;
+    amps_status   status = usable(sub->store);
+    if (status != AMPS_OK || !amps_bookmark_parse(text, &bookmark)) {
+        return status;
+    }
+    lock(sub, &told);
+    status = persisted(sub, &bookmark, sub->items.next - 1, AMPS_BOOKMARK_PERSISTED, &told);
+    unlock(sub, &told);
+    return status;
+}
+
+amps_status amps_bookmark_persisted_index(amps_bookmark_sub *sub, uint64_t index)
+{
+    amps_bookmark bookmark;
+    bool          is_discarded;
+    outcome       told;
+    amps_status   status = usable(sub->store);
+    if (status != AMPS_OK) {
+        return status;
+    }
+    lock(sub, &told);
+    if (amps_bookmark_items_at(&sub->items, index, &bookmark, &is_discarded)) {
+        status = persisted(sub, &bookmark, index, AMPS_BOOKMARK_MARKED, &told);
+    }
+    unlock(sub, &told);
+    return status;
+}
+
+/* ---- Where it starts -------------------------------------------------------------------------*/
+
+static amps_status note_anchor(amps_bookmark_sub *sub, outcome *told)
+{
+    amps_bookmark anchor = {0, 1, {sub->items.anchor, sub->items.anchor_size}};
+    return note(sub, AMPS_BOOKMARK_ANCHORED, &anchor, told);
+}
+
+/* With what most_recent shall give for it. Nothing is changed when it fails. */
+static amps_status start(amps_bookmark_sub *sub, amps_slice anchor, bool forgets)
+{
+    char        time[AMPS_BOOKMARK_TIME_SIZE];
+    bool        is_now = amps_bookmark_is_now(anchor);
+    outcome     told;
+    amps_status status = usable(sub->store);
+    if (status != AMPS_OK || anchor.size > AMPS_BOOKMARK_LIST_SIZE_MAX) {
+        return status != AMPS_OK ? status : AMPS_TOO_LARGE;
+    }
+    if (is_now) {
+        amps_bookmark_write_time(amps_clock_unix_s() - AMPS_BOOKMARK_NOW_SLACK_S, time);
+        anchor = (amps_slice){time, sizeof time};
+    }
+    lock(sub, &told);
+    status = forgets ? amps_bookmark_items_begin(&sub->items, anchor, is_now)
+                     : amps_bookmark_items_anchor(&sub->items, anchor, is_now);
+    told.changed = status == AMPS_OK;
+    if (status == AMPS_OK) {
+        status = forgets ? note_all(sub, &told) : note_anchor(sub, &told);
+    }
+    unlock(sub, &told);
+    return status;
+}
+
+amps_status amps_bookmark_begin(amps_bookmark_sub *sub, amps_slice anchor)
+{
+    return start(sub, anchor, true);
+}
+
+amps_status amps_bookmark_anchor(amps_bookmark_sub *sub, amps_slice anchor)
+{
+    return start(sub, anchor, false);
+}
+
+amps_status amps_bookmark_completed(amps_bookmark_sub *sub, amps_slice text)
+{
+    amps_bookmark bookmark;
+    outcome       told;
+    amps_status   status = usable(sub->store);
+    if (status != AMPS_OK || !amps_bookmark_parse(text, &bookmark)) {
+        return status;
+    }
+    lock(sub, &told);
+    if (sub->items.anchor_is_now) {
+        status = amps_bookmark_items_anchor(&sub->items, text, false);
+        told.changed = status == AMPS_OK;
+        status = status == AMPS_OK ? note_anchor(sub, &told) : status;
+    }
+    unlock(sub, &told);
+    return status;
+}
+
+amps_status amps_bookmark_recover(amps_bookmark_sub *sub, amps_slice list)
+{
+    outcome     told;
+    amps_status status = usable(sub->store);
+    if (status != AMPS_OK || list.size > AMPS_BOOKMARK_LIST_SIZE_MAX) {
+        return status != AMPS_OK ? status : AMPS_TOO_LARGE;
+    }
+    lock(sub, &told);
+    status = amps_bookmark_items_recover(&sub->items, list);
+    status = status == AMPS_OK ? note_all(sub, &told) : status;
+    unlock(sub, &told);
+    return status;
+}
+
+/* ---- Asking ----------------------------------------------------------------------------------*/
+
+size_t amps_bookmark_most_recent(amps_bookmark_sub *sub, char *out, size_t out_size)
+{
+    if (usable(sub->store) == AMPS_FORKED) {
+        return 0;
+    }
+    amps_mutex_lock(&sub->lock);
+    size_t size = amps_bookmark_items_write(&sub->items, out, out_size);
+    amps_mutex_unlock(&sub->lock);
+    return size;
+}
+
+uint64_t amps_bookmark_oldest(amps_bookmark_sub *sub)
+{
+    if (usable(sub->store) == AMPS_FORKED) {
+        return 0;
+    }
+    amps_mutex_lock(&sub->lock);
+    uint64_t index = amps_bookmark_items_oldest(&sub->items);
+    amps_mutex_unlock(&sub->lock);
+    return index;
+}
+
+size_t amps_bookmark_common(amps_bookmark_sub *const *subs, size_t count, char *out,
+                            size_t out_size)
+{
+    amps_bookmark_list list;
+    amps_status        status = AMPS_OK;
+    amps_bookmark_list_init(&list, count > 0 ? subs[0]->store->seed : 0);
+    for (size_t i = 0; i < count && status == AMPS_OK; i++) {
+        status = usable(subs[i]->store) == AMPS_FORKED ? AMPS_FORKED : AMPS_OK;
+        if (status == AMPS_OK) {
+            amps_mutex_lock(&subs[i]->lock);
+            status = amps_bookmark_list_join(&list, &subs[i]->items);
+            amps_mutex_unlock(&subs[i]->lock);
+        }
+    }
+    size_t size = status == AMPS_OK ? amps_bookmark_list_write(&list, out, out_size) : 0;
+    amps_bookmark_list_fini(&list);
+    return size;
+}
+
+/* ---- Forgetting ------------------------------------------------------------------------------*/
+
+static amps_status forget(amps_bookmark_sub *sub)
+{
+    outcome told;
+    lock(sub, &told);
+    amps_bookmark_items_clear(&sub->items);
+    sub->grown_at = AMPS_BOOKMARK_GROWN_MIN;
+    told.changed = true;
+    amps_status status = note_all(sub, &told);
+    unlock(sub, &told);
+    return status;
+}
+
+static amps_status sync_disk(amps_bookmark_store *store, amps_status status)
+{
+    return status == AMPS_OK && store->disk != NULL ? amps_bookmark_disk_sync(store->disk, NULL)
+                                                    : status;
+}
+
+amps_status amps_bookmark_purge(amps_bookmark_sub *sub)
+{
+    amps_status status = usable(sub->store);
+    return status == AMPS_OK ? sync_disk(sub->store, forget(sub)) : status;
+}
+
+amps_status amps_bookmark_store_purge(amps_bookmark_store *store)
+{
+    amps_status status = usable(store);
+    size_t      count = amps_bookmark_store_sub_count(store);
+    if (status != AMPS_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < count; i++) {
+        amps_status of_sub = forget(amps_bookmark_store_sub_at(store, i));
+        status = status == AMPS_OK ? of_sub : status;
+    }
+    return sync_disk(store, status);
+}

@@ -1,0 +1,123 @@
+/* amps_deliveries.c: streams filled, handlers told in bursts. */
+#include "amps_deliveries.h"
+
+void amps_deliveries_init(amps_deliveries *out, const amps_events *events, void *events_context,
+                          const atomic_uint *wants, const atomic_uint *waiting, amps_writer *writer)
+{
+    memset(out, 0, sizeof *out);
+    out->events = events;
+    out->events_context = events_context;
+    out->wants = wants;
+    out->waiting = waiting;
+    out->writer = writer;
+}
+
+void amps_deliveries_publish(amps_deliveries *out)
+{
+    for (size_t i = 0; i < out->dirty_count; i++) {
+        if (amps_stream_is_dirty(out->dirty[i])) {
+            amps_stream_publish(out->dirty[i]);
+        }
+    }
+    out->dirty_count = 0;
+}
+
+/* Streams first: they cost nothing and may be waited for. */
+void amps_deliveries_flush(amps_deliveries *out)
+{
+    amps_deliveries_publish(out);
+    size_t count = out->count;
+    out->count = 0;
+    if (count > 0 && !atomic_load(&out->hushed)) {
+        amps_burst burst = {out->waiting_for, count, out};
+        out->events->deliver(out->events_context, &out->thread, &burst);
+    }
+}
+
+static amps_delivery *next_delivery(amps_deliveries *out)
+{
+    if (out->count == AMPS_DELIVERIES_MAX) {
+        amps_deliveries_flush(out);
+    }
+    return &out->waiting_for[out->count++];
+}
+
+bool amps_deliveries_tell(amps_deliveries *out, amps_audience audience, const amps_message *message)
+{
+    if ((atomic_load_explicit(out->wants, memory_order_relaxed) & 1u << audience) == 0) {
+        return false;
+    }
+    *next_delivery(out) = (amps_delivery){.audience = audience, .message = *message};
+    return true;
+}
+
+void amps_deliveries_last_chance(amps_deliveries *out, const amps_message *message)
+{
+    amps_deliveries_tell(out, AMPS_FOR_LAST_CHANCE, message);
+}
+
+/* In its turn: what was collected for other handlers came before it. */
+static void call_function(amps_deliveries *out, const amps_route *route,
+                          const amps_message *message)
+{
+    amps_deliveries_flush(out);
+    if (amps_route_is_live(route) && !atomic_load(&out->hushed)) {
+        amps_c_handler_call(route->sink.function, route->sink.user_data, message);
+    }
+}
+
+/* A full stream stops the reading, unless a command's answer is awaited: its thread may be the one
+ * that should take. Nor when the connection was found dead: its loss must be told, and little is
+ * still to come. */
+static void wait_for_room(amps_deliveries *out, amps_stream *stream)
+{
+    amps_deliveries_flush(out);
+    while (!atomic_load(&out->hushed) && atomic_load(out->waiting) == 0 &&
+           !amps_writer_is_broken(out->writer) &&
+           !amps_stream_wait_room(stream, amps_clock_in_ms(AMPS_DELIVERIES_ROOM_SLICE_MS))) {
+    }
+}
+
+static amps_status put_in_stream(amps_deliveries *out, amps_stream *stream,
+                                 const amps_message *message)
+{
+    if (AMPS_UNLIKELY(!amps_stream_has_room(stream, message))) {
+        wait_for_room(out, stream);
+    }
+    if (!amps_stream_is_dirty(stream)) {
+        if (out->dirty_count == AMPS_DELIVERIES_DIRTY_MAX) {
+            amps_deliveries_publish(out);
+        }
+        out->dirty[out->dirty_count++] = stream;
+    }
+    return amps_stream_put(stream, message);
+}
+
+amps_status amps_deliveries_hand(amps_deliveries *out, amps_route *route,
+                                 const amps_message *message)
+{
+    if (route->sink.stream != NULL) {
+        return put_in_stream(out, route->sink.stream, message);
+    }
+    if (AMPS_UNLIKELY(route->sink.function != NULL)) {
+        call_function(out, route, message);
+    } else if (AMPS_LIKELY(route->sink.handler != NULL)) {
+        *next_delivery(out) = (amps_delivery){AMPS_FOR_ROUTE, route->sink.handler, route, *message};
+    }
+    return AMPS_OK;
+}
+
+void amps_deliveries_let_go(amps_deliveries *out, const amps_route *route,
+                            const amps_message *message)
+{
+    if (route->sink.handler != NULL) {
+        amps_audience audience = route->ending.broke_off ? AMPS_FOR_LISTENER : AMPS_FOR_NOBODY;
+        *next_delivery(out) = (amps_delivery){audience, route->sink.handler, route, *message};
+    }
+}
+
+bool amps_burst_goes_on(const amps_burst *burst)
+{
+    const amps_deliveries *out = burst->reader;
+    return !atomic_load_explicit(&out->hushed, memory_order_relaxed);
+}

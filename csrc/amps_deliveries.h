@@ -1,0 +1,49 @@
+/* amps_deliveries.h: what a receive thread has for others: streams filled, handlers told in bursts.
+ *
+ * One thread's own. Messages for a stream are copied into it at once and published together; those
+ * for handlers are collected, with the bytes where they were received, until the burst is full or
+ * the thread has nothing more. Whatever goes out keeps the order in which it came. */
+#ifndef AMPS_DELIVERIES_H
+#define AMPS_DELIVERIES_H
+
+#include "amps_routes.h"
+#include "amps_writer.h"
+
+#define AMPS_DELIVERIES_MAX       256u /* deliveries handed over at once */
+#define AMPS_DELIVERIES_DIRTY_MAX 64u  /* streams filled between two publishings */
+#define AMPS_DELIVERIES_ROOM_SLICE_MS                                                              \
+    10u /* a full stream is looked at so often: did someone wait? */
+
+typedef struct amps_deliveries {
+    const amps_events *events;
+    void              *events_context;
+    const atomic_uint *wants;   /* a bit for each amps_audience that somebody wants to be told */
+    const atomic_uint *waiting; /* while > 0 full streams do not hold up the reading */
+    amps_writer       *writer;
+    void              *thread; /* the binding's slot */
+    atomic_bool        hushed; /* nobody is told any more */
+    amps_delivery      waiting_for[AMPS_DELIVERIES_MAX];
+    size_t             count;
+    amps_stream       *dirty[AMPS_DELIVERIES_DIRTY_MAX];
+    size_t             dirty_count;
+} amps_deliveries;
+
+void amps_deliveries_init(amps_deliveries *out, const amps_events *events, void *events_context,
+                          const atomic_uint *wants, const atomic_uint *waiting,
+                          amps_writer *writer);
+
+/* To whom the route is for. A full stream is waited for. AMPS_NO_MEMORY. */
+amps_status amps_deliveries_hand(amps_deliveries *out, amps_route *route,
+                                 const amps_message *message);
+/* To one of the client's own handlers; false if nobody wants it. */
+bool amps_deliveries_tell(amps_deliveries *out, amps_audience audience,
+                          const amps_message *message);
+void amps_deliveries_last_chance(amps_deliveries *out, const amps_message *message);
+/* A route has ended by itself: nobody but who collects for its handler knows when that may go. */
+void amps_deliveries_let_go(amps_deliveries *out, const amps_route *route,
+                            const amps_message *message);
+
+void amps_deliveries_publish(amps_deliveries *out); /* the streams only */
+void amps_deliveries_flush(amps_deliveries *out);   /* streams, then handlers */
+
+#endif

@@ -1,0 +1,75 @@
+/* amps_file_layout.h: how the file of a publish store is laid out, byte for byte, in native order.
+ *
+ * Whoever changes it raises the version: what cannot be read must be refused, not guessed at. */
+#ifndef AMPS_FILE_LAYOUT_H
+#define AMPS_FILE_LAYOUT_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "amps_base.h"
+
+#define AMPS_LAYOUT_MAGIC       "pubstor\n"
+#define AMPS_LAYOUT_VERSION     1u
+#define AMPS_LAYOUT_BYTE_ORDER  0x0A0B0C0Du
+#define AMPS_LAYOUT_HEADER_SIZE 4096u
+#define AMPS_LAYOUT_BLOCKS_MAX  ((uint64_t)UINT32_MAX - 1)
+#define AMPS_LAYOUT_NO_BLOCK    UINT32_MAX
+
+/* Far from each other: a bit that falls over makes a stranger of them, not another of them. */
+typedef enum amps_block_state {
+    AMPS_BLOCK_FREE = 0,
+    AMPS_BLOCK_HEAD = 0x64616568,
+    AMPS_BLOCK_CONTINUATION = 0x746E6F63,
+    AMPS_BLOCK_TOMBSTONE = 0x626D6F74
+} amps_block_state;
+
+typedef struct amps_layout_slot {
+    uint64_t generation; /* the valid one with the higher is in force */
+    uint64_t persisted;
+    uint64_t assigned;
+    uint64_t block_count;
+    uint32_t check; /* of all before */
+    uint32_t unused;
+    char     apart[472]; /* a sector of the disk to itself */
+} amps_layout_slot;
+
+typedef struct amps_layout_header {
+    char             magic[8];
+    uint32_t         version;
+    uint32_t         byte_order;
+    uint64_t         block_size;
+    uint32_t         check; /* of all before */
+    uint32_t         unused;
+    char             apart[480];
+    amps_layout_slot slots[2];
+    char             rest[2560];
+} amps_layout_header;
+
+typedef struct amps_layout_block {
+    _Atomic uint32_t state;
+    uint32_t         next;
+    uint32_t         size; /* of the whole record */
+    uint32_t         sum;  /* of its bytes */
+    uint64_t         sequence;
+    uint32_t         check; /* of next to sequence, and of its place: heads and tombstones only */
+    uint32_t         unused;
+    char             bytes[];
+} amps_layout_block;
+
+_Static_assert(sizeof(amps_layout_slot) == 512, "a sector");
+_Static_assert(sizeof(amps_layout_header) == AMPS_LAYOUT_HEADER_SIZE, "a page");
+_Static_assert(sizeof(amps_layout_block) == 32, "room in the smallest block");
+_Static_assert(sizeof(_Atomic uint32_t) == sizeof(uint32_t), "a state is four bytes");
+
+/* Sums of what has a check of its own. */
+uint32_t amps_layout_header_check(const amps_layout_header *header);
+uint32_t amps_layout_slot_check(const amps_layout_slot *slot);
+uint32_t amps_layout_block_check(const amps_layout_block *block, uint32_t index);
+
+/* NULL, or why these bytes do not begin a file that can be read. */
+const char *amps_layout_refusal(const amps_layout_header *header);
+/* The slot in force: 0 or 1; -1: both are damaged. */
+int amps_layout_slot_in_force(const amps_layout_header *header);
+
+#endif

@@ -1,0 +1,344 @@
+/* amps_stored.c: numbered and kept, then sent in order. */
+#include "amps_stored.h"
+
+#include "amps_frame.h"
+#include "amps_memory.h"
+
+#define SCRATCH_KEPT_MAX ((size_t)1 << 20) /* a larger one is given back after use */
+#define SEQUENCE_KEY     ",\"s\":"
+
+void amps_stored_init(amps_stored *stored, amps_writer *writer)
+{
+    memset(stored, 0, sizeof *stored);
+    stored->writer = writer;
+}
+
+void amps_stored_fini(amps_stored *stored)
+{
+    amps_publish_store_drop(stored->store);
+    amps_memory_free(stored->scratch);
+}
+
+amps_status amps_stored_set(amps_stored *stored, amps_publish_store *store)
+{
+    amps_status status = AMPS_OK;
+    amps_mutex_lock(&stored->writer->lock);
+    amps_publish_store *before = stored->store;
+    if (before != NULL && stored->follows && amps_publish_store_count(before) > 0) {
+        status = AMPS_ALREADY_CONNECTED;
+        before = NULL;
+    } else {
+        amps_publish_store_hold(store);
+        stored->store = store;
+        stored->follows = false;
+        stored->writer->behind = false;
+        atomic_store(&stored->is_used, store != NULL);
+    }
+    amps_mutex_unlock(&stored->writer->lock);
+    amps_publish_store_drop(before);
+    return status;
+}
+
+/* ---- Keeping -------------------------------------------------------------------------------- */
+
+static char *scratch_of(amps_stored *stored, size_t size)
+{
+    if (stored->scratch_size < size) {
+        char *scratch = amps_memory_resize(stored->scratch, size);
+        if (scratch == NULL) {
+            return NULL;
+        }
+        stored->scratch = scratch;
+        stored->scratch_size = size;
+    }
+    return stored->scratch;
+}
+
+static void trim_scratch(amps_stored *stored)
+{
+    if (stored->scratch_size > SCRATCH_KEPT_MAX) {
+        amps_memory_free(stored->scratch);
+        stored->scratch = NULL;
+        stored->scratch_size = 0;
+    }
+}
+
+/* Where a frame is to be written: at the end of the send buffer when it may go right away, else in
+ * memory of our own. NULL: out of memory. */
+static char *place_for(amps_stored *stored, size_t size, bool *direct)
+{
+    amps_writer *writer = stored->writer;
+    char        *at = NULL;
+    *direct =
+        stored->follows && !writer->behind && amps_writer_reserve(writer, size, &at) == AMPS_OK;
+    return *direct ? at : scratch_of(stored, size);
+}
+
+/* What was written is kept, and goes when it can. The lock is let go. */
+static amps_status keep(amps_stored *stored, amps_slice frame, bool direct, bool is_publish,
+                        amps_kept *kept)
+{
+    amps_writer *writer = stored->writer;
+    amps_status  status =
+        amps_publish_store_add(stored->store, kept->sequence, frame, &kept->failure);
+    kept->is_sent = direct;
+    if (AMPS_LIKELY(status == AMPS_OK && direct)) {
+        atomic_store(&stored->sent, kept->sequence);
+        kept->due = amps_writer_commit(writer, frame.size, !is_publish); /* lets the lock go */
+        return AMPS_OK;
+    }
+    if (status == AMPS_OK && stored->follows) {
+        amps_writer_fall_behind(writer);
+    }
+    trim_scratch(stored);
+    amps_mutex_unlock(&writer->lock);
+    return status;
+}
+
+static bool enter(amps_stored *stored, bool at_once, amps_kept *kept)
+{
+    kept->due = false;
+    kept->is_sent = false;
+    if (!at_once) {
+        amps_mutex_lock(&stored->writer->lock);
+    } else if (AMPS_UNLIKELY(!amps_mutex_try(&stored->writer->lock))) {
+        return false;
+    }
+    kept->sequence = amps_publish_store_next(stored->store);
+    return true;
+}
+
+amps_status amps_stored_publish(amps_stored *stored, amps_header *header, amps_slice body,
+                                bool is_publish, bool at_once, amps_kept *kept)
+{
+    char        digits[AMPS_NUMBER_TEXT_MAX];
+    bool        direct;
+    amps_status status = AMPS_AGAIN;
+    while (status == AMPS_AGAIN) { /* somebody else may use the same store */
+        if (!enter(stored, at_once, kept)) {
+            return AMPS_AGAIN;
+        }
+        amps_header_set(header, AMPS_FIELD_SEQUENCE, amps_number_text(kept->sequence, digits));
+        size_t size = amps_frame_size_max(header, body);
+        char  *at = size <= AMPS_SEND_FRAME_SIZE_MAX ? place_for(stored, size, &direct) : NULL;
+        if (at == NULL) {
+            amps_mutex_unlock(&stored->writer->lock);
+            return size <= AMPS_SEND_FRAME_SIZE_MAX ? AMPS_NO_MEMORY : AMPS_TOO_LARGE;
+        }
+        amps_slice frame = {at, amps_frame_write(header, body, at)};
+        status = keep(stored, frame, direct, is_publish, kept);
+    }
+    return status;
+}
+
+/* The prepared header with the sequence before its closing brace; gives the frame's size. */
+static size_t write_prepared(char *at, amps_slice header, amps_slice body, uint64_t sequence)
+{
+    char       digits[AMPS_NUMBER_TEXT_MAX];
+    amps_slice number = amps_number_text(sequence, digits);
+    char      *end = at + AMPS_FRAME_PREFIX_SIZE;
+    memcpy(end, header.at, header.size - 1);
+    end += header.size - 1;
+    memcpy(end, SEQUENCE_KEY, sizeof SEQUENCE_KEY - 1);
+    end += sizeof SEQUENCE_KEY - 1;
+    memcpy(end, number.at, number.size);
+    end += number.size;
+    *end++ = '}';
+    if (body.size > 0) {
+        memcpy(end, body.at, body.size);
+        end += body.size;
+    }
+    amps_frame_seal(at, (size_t)(end - at) - AMPS_FRAME_PREFIX_SIZE);
+    return (size_t)(end - at);
+}
+
+amps_status amps_stored_publish_prepared(amps_stored *stored, amps_slice header, amps_slice body,
+                                         bool at_once, amps_kept *kept)
+{
+    const size_t size = AMPS_FRAME_PREFIX_SIZE + header.size + sizeof SEQUENCE_KEY +
+                        AMPS_NUMBER_TEXT_MAX + body.size;
+    amps_status status = AMPS_AGAIN;
+    while (status == AMPS_AGAIN) {
+        bool direct;
+        if (size > AMPS_SEND_FRAME_SIZE_MAX) {
+            return AMPS_TOO_LARGE;
+        }
+        if (!enter(stored, at_once, kept)) {
+            return AMPS_AGAIN;
+        }
+        char *at = place_for(stored, size, &direct);
+        if (at == NULL) {
+            amps_mutex_unlock(&stored->writer->lock);
+            return AMPS_NO_MEMORY;
+        }
+        amps_slice frame = {at, write_prepared(at, header, body, kept->sequence)};
+        status = keep(stored, frame, direct, true, kept);
+    }
+    return status;
+}
+
+/* ---- Sending what is kept ------------------------------------------------------------------- */
+
+/* One frame too large for the buffer. */
+static amps_status send_large(amps_stored *stored, size_t size, uint64_t *sequence)
+{
+    char *copy = amps_memory_new(size);
+    if (copy == NULL) {
+        return AMPS_NO_MEMORY;
+    }
+    amps_status status =
+        amps_publish_store_read_after(stored->store, stored->sent, copy, size, sequence, &size);
+    if (status == AMPS_OK) {
+        status = amps_writer_put_large(stored->writer, (amps_slice){copy, size});
+    }
+    amps_memory_free(copy);
+    return status;
+}
+
+/* The next frame in order goes to the send buffer. AMPS_END: there is none. */
+static amps_status send_next(amps_stored *stored)
+{
+    amps_writer *writer = stored->writer;
+    uint64_t     sequence = 0;
+    size_t       size = 0;
+    char        *at = NULL;
+    amps_status  status =
+        amps_publish_store_read_after(stored->store, stored->sent, NULL, 0, &sequence, &size);
+    if (status != AMPS_TOO_LARGE) {
+        return status == AMPS_OK ? AMPS_AGAIN : status;
+    }
+    status = amps_writer_reserve(writer, size, &at);
+    if (status == AMPS_TOO_LARGE) {
+        status = send_large(stored, size, &sequence);
+    } else if (status == AMPS_OK) {
+        status =
+            amps_publish_store_read_after(stored->store, stored->sent, at, size, &sequence, &size);
+        if (status == AMPS_OK) {
+            amps_send_buffer_commit(&writer->buffer, size);
+        }
+    }
+    if (status == AMPS_OK) {
+        atomic_store(&stored->sent, sequence);
+    }
+    return status;
+}
+
+/* On the writer's thread, with its lock. A record that was discarded between two looks gives
+ * another one: then the room may be too small, and it is tried again. */
+static void refill(void *context)
+{
+    amps_stored *stored = context;
+    amps_status  status = AMPS_OK;
+    while (status == AMPS_OK && stored->follows) {
+        status = send_next(stored);
+    }
+    if (status == AMPS_END || !stored->follows) {
+        amps_writer_caught_up(stored->writer);
+    } else if (status != AMPS_AGAIN && status != AMPS_TOO_LARGE && status != AMPS_DISCONNECTED &&
+               status != AMPS_CLOSED) {
+        amps_writer_break_held(stored->writer, status); /* what is kept goes with the next one */
+    }
+}
+
+uint64_t amps_stored_follow(amps_stored *stored, uint64_t persisted)
+{
+    uint64_t highest = 0;
+    amps_mutex_lock(&stored->writer->lock);
+    stored->acked = persisted;
+    if (stored->store != NULL) {
+        stored->writer->refill = refill;
+        stored->writer->refill_context = stored;
+        stored->follows = true;
+        atomic_store(&stored->sent, 0);
+        highest = amps_publish_store_last_assigned(stored->store);
+        amps_writer_fall_behind(stored->writer);
+    }
+    amps_mutex_unlock(&stored->writer->lock);
+    return highest;
+}
+
+void amps_stored_forget(amps_stored *stored)
+{
+    amps_mutex_lock(&stored->writer->lock);
+    stored->follows = false;
+    stored->writer->behind = false;
+    atomic_store(&stored->sent, 0);
+    amps_mutex_unlock(&stored->writer->lock);
+}
+
+amps_status amps_stored_wait_sent(amps_stored *stored, uint64_t sequence, uint64_t deadline)
+{
+    amps_writer *writer = stored->writer;
+    amps_status  status = AMPS_AGAIN;
+    bool         in_time = true;
+    amps_mutex_lock(&writer->lock);
+    unsigned connection = writer->connection;
+    for (;;) {
+        if (!stored->follows || writer->connection != connection || writer->refuse != AMPS_OK) {
+            status = writer->refuse == AMPS_CLOSED ? AMPS_CLOSED : AMPS_DISCONNECTED;
+        } else if (atomic_load(&stored->sent) >= sequence || !writer->behind) {
+            status = AMPS_OK;
+        }
+        if (status != AMPS_AGAIN || !in_time) {
+            break;
+        }
+        in_time = amps_writer_wait(writer, deadline);
+    }
+    amps_mutex_unlock(&writer->lock);
+    return status;
+}
+
+/* ---- What the server says ------------------------------------------------------------------- */
+
+/* Is it news? Then the number is the highest acked, and *sent the highest that can be meant. */
+static bool note_ack(amps_stored *stored, uint64_t sequence, amps_publish_store **store,
+                     uint64_t *sent)
+{
+    amps_mutex_lock(&stored->writer->lock);
+    bool is_news = stored->store != NULL && sequence > stored->acked;
+    if (is_news) {
+        stored->acked = sequence;
+        *sent = atomic_load(&stored->sent);
+        *store = stored->store;
+        amps_publish_store_hold(*store);
+    }
+    amps_mutex_unlock(&stored->writer->lock);
+    return is_news;
+}
+
+amps_stored_word amps_stored_hear(amps_stored *stored, const amps_header *header)
+{
+    uint64_t            sequence = 0, sent = 0;
+    amps_publish_store *store = NULL;
+    if (!amps_stored_is_used(stored) ||
+        !amps_header_number(header, AMPS_FIELD_SEQUENCE, UINT64_MAX, &sequence)) {
+        return AMPS_STORED_NOTHING;
+    }
+    if (amps_header_is_failure(header)) {
+        return AMPS_STORED_REFUSED;
+    }
+    if (!note_ack(stored, sequence, &store, &sent)) {
+        return AMPS_STORED_DONE;
+    }
+    amps_status status =
+        amps_publish_store_discard_up_to(store, sequence < sent ? sequence : sent, NULL);
+    if (sequence > sent) {
+        amps_publish_store_raise(store, sequence);
+    }
+    amps_publish_store_drop(store);
+    if (sequence > sent) {
+        return AMPS_STORED_UNKNOWN;
+    }
+    return status == AMPS_OK ? AMPS_STORED_DONE : AMPS_STORED_FAILED;
+}
+
+void amps_stored_discard_one(amps_stored *stored, const amps_header *header)
+{
+    uint64_t sequence = 0;
+    amps_mutex_lock(&stored->writer->lock);
+    if (stored->store != NULL &&
+        amps_header_number(header, AMPS_FIELD_SEQUENCE, UINT64_MAX, &sequence)) {
+        amps_publish_store_discard_one(stored->store, sequence, NULL);
+    }
+    amps_mutex_unlock(&stored->writer->lock);
+}
