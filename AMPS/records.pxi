@@ -52,6 +52,7 @@ cdef class Records:
         if self.by_sub_id.get(record.sub_id) is record:
             if record.older is not None:
                 self.by_sub_id[record.sub_id] = record.older
+                record.routing.record = None
             else:
                 self.drop(record)
         return 0
@@ -60,6 +61,12 @@ cdef class Records:
         if self.by_sub_id.get(record.sub_id) is record:
             del self.by_sub_id[record.sub_id]
             self.leave_group(record)
+            record.routing.record = None  # else the two would hold each other
+        return 0
+
+    cdef int clear(self) except -1:
+        for record in self.in_order():
+            self.drop(record)
         return 0
 
     cdef int leave_group(self, Record record) except -1:

@@ -49,7 +49,7 @@ cdef class Resubscribing(Client):
 
     cdef int forget_records(self) except -1:
         if self.records is not None:
-            self.records = Records()
+            self.records.clear()
         return 0
 
     cdef bint is_coming_back(self) noexcept:
