@@ -116,6 +116,10 @@ cdef class Asking(Connection):
     cdef bint comes_back_alone(self) noexcept:
         return False
 
+    cdef bint is_coming_back(self) noexcept:
+        """Is a thread at it? Then whatever the program has to say comes when it is through."""
+        return False
+
     cdef int note_asked(self, Routing routing) except -1:
         """The command is about to be sent."""
         return 0

@@ -7,7 +7,6 @@ cdef class Resubscribing(Client):
     cdef object failed_resubscribe
     cdef unsigned int resubscription_ms
     cdef unsigned long long round   # counts attempts, each with a connection of its own
-    cdef object news                # a threading.Condition: something below has changed
     cdef bint recovering, ready     # a thread is at it; all is as it should be
     cdef bint has_come_up           # connect_and_logon() was called since the last end
     cdef bint given_up              # no further attempts: closed, or nobody to connect to
@@ -43,7 +42,7 @@ cdef class Resubscribing(Client):
         """A stream ends with its connection for good; what it was for is not placed again."""
         if self.records is not None:
             for record in self.records.in_order():
-                if (<Record>record).routing.stream is not None:
+                if (<Record>record).is_of_stream():
                     self.records.drop(record)
         return 0
 
@@ -228,8 +227,9 @@ cdef class Resubscribing(Client):
         cdef Record older = record.older
         record.error = problem
         self.records.refuse(record)
-        if record.routing.stream is not None:
-            record.routing.stream.problem = problem
+        stream = record.the_stream()
+        if stream is not None:
+            (<MessageStream>stream).problem = problem
         record.routing.lasts = False
         remove_route(self, AMPS_ID_OF_COMMAND, record.command_id, &sink)
         if older is not None:

@@ -142,6 +142,7 @@ typedef struct amps_failure {
     int         error;
     int         resolver;
     size_t      unsent; /* publishes that were accepted and never reached the socket */
+    size_t      kept;   /* of these, to be sent later: see amps_client_send_kept */
     char        text[512];
 } amps_failure;
 
@@ -319,6 +320,13 @@ void        amps_client_give_up(amps_client *client, amps_slice body, bool is_pu
 /* A small command that must not wait and may exceed the buffer's limit a little: for destructors.
  * AMPS_AGAIN: not even that. */
 amps_status amps_client_send_soon(amps_client *client, const amps_header *header);
+
+/* Publishes that had not left when a connection was lost are kept, whole and in order; those of one
+ * that the program closed are not. They are sent on the next connection when it is asked for (in
+ * steps: AMPS_AGAIN), or dropped; count and drop return how many they are. */
+size_t      amps_client_count_kept(amps_client *client);
+amps_status amps_client_send_kept(amps_client *client, uint32_t wait_ms);
+size_t      amps_client_drop_kept(amps_client *client);
 
 /* ---- Publishes that a publish store keeps until they are persisted -------------------------- */
 

@@ -8,6 +8,7 @@ import pytest
 import AMPS
 from amps_sandbox import Sandbox
 
+from .failover import QUICK_MS, Watched, chooser_of
 from .scripted_peer import PATIENCE_S, ScriptedPeer, wait_until
 
 TEST_S_MAX = 60  # a test that hangs ends here, with the stacks of all threads
@@ -62,6 +63,38 @@ def log_on(new_client):
         client = new_client(name, **options)
         client.connect(server.uri("json"))
         client.logon(5000)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def new_ha():
+    """Makes HAClients for these servers, quick to try again, that are closed after the test. What
+    they report is appended to their `problems`."""
+    made = []
+
+    def make(*servers, name="tester", delay=QUICK_MS, **options):
+        client = AMPS.HAClient(name, **options)
+        made.append(client)
+        client.set_server_chooser(chooser_of(*servers))
+        client.set_reconnect_delay(delay)
+        client.problems = Watched()
+        client.set_exception_listener(client.problems)
+        return client
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def come_up(new_ha):
+    """The same, connected and logged on."""
+
+    def make(*servers, **options):
+        client = new_ha(*servers, **options)
+        client.connect_and_logon()
         return client
 
     return make
