@@ -67,6 +67,29 @@ def log_on(new_client):
     return make
 
 
+@pytest.fixture
+def new_ha_client():
+    """Makes HA clients of these addresses, not connected, that try again soon. Stores in memory
+    unless a publish store is given; no_store=True for none."""
+    made = []
+
+    def make(*uris, name="publisher", store=None, no_store=False, **options):
+        client = AMPS.HAClient(name, no_store=no_store, **options)
+        made.append(client)
+        if store is not None:
+            client.set_publish_store(store)
+        chooser = AMPS.DefaultServerChooser()
+        chooser.add_all(list(uris))
+        client.set_server_chooser(chooser)
+        client.set_reconnect_delay(10)
+        client.set_exception_listener([].append)
+        return client
+
+    yield make
+    for each in made:
+        each.close()
+
+
 def come_back(client):
     """A disconnect handler as programs have it."""
     client.connect(client.get_uri())
