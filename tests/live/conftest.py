@@ -89,6 +89,29 @@ def new_ha():
 
 
 @pytest.fixture
+def new_ha_client():
+    """Makes HA clients of these addresses, not connected, that try again soon. Stores in memory
+    unless a publish store is given; no_store=True for none."""
+    made = []
+
+    def make(*uris, name="publisher", store=None, no_store=False, **options):
+        client = AMPS.HAClient(name, no_store=no_store, **options)
+        made.append(client)
+        if store is not None:
+            client.set_publish_store(store)
+        chooser = AMPS.DefaultServerChooser()
+        chooser.add_all(list(uris))
+        client.set_server_chooser(chooser)
+        client.set_reconnect_delay(10)
+        client.set_exception_listener([].append)
+        return client
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
 def come_up(new_ha):
     """The same, connected and logged on."""
 
