@@ -8,6 +8,7 @@ import pytest
 import AMPS
 from amps_sandbox import Sandbox
 
+from .readers import make_reader
 from .scripted_peer import PATIENCE_S, ScriptedPeer, wait_until
 
 TEST_S_MAX = 60  # a test that hangs ends here, with the stacks of all threads
@@ -84,6 +85,27 @@ def returning(log_on):
         return client
 
     return make
+
+
+@pytest.fixture
+def logged():
+    """A sandbox with a transaction log and records of its topics."""
+    with Sandbox(topics=["orders:/id"], txlog=["orders", "quotes"], ack_conflation="10ms") as made:
+        yield made
+
+
+@pytest.fixture
+def new_reader():
+    """Makes readers of a log that are closed after the test: see `make_reader`."""
+    made = []
+
+    def make(*servers, **options):
+        made.append(make_reader(*servers, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
 
 
 class Inbox:
