@@ -268,6 +268,7 @@ cdef class Recovering(Resubscribing):
             self.records = Records()
         else:
             self.end_streams()
+            self.unplace()
         amps_client_give_up_waits(self.core)
         Client.shut(self, for_good)
         if had_come_up and not (was_open and for_good):

@@ -52,12 +52,31 @@ cdef class Resubscribing(Client):
             self.records = Records()
         return 0
 
+    cdef int forget_finished(self) except -1:
+        """A range that has come to its end has no route any more."""
+        if self.records is not None:
+            for record in self.records.in_order():
+                routing = (<Record>record).routing
+                if (<Routing>routing).is_range and (<Routing>routing).is_placed \
+                        and not has_route(self, AMPS_ID_OF_COMMAND, (<Record>record).command_id):
+                    self.records.drop(record)
+        return 0
+
+    cdef int unplace(self) except -1:
+        """The routes go, the records stay."""
+        self.forget_finished()
+        if self.records is not None:
+            for record in self.records.in_order():
+                (<Record>record).routing.is_placed = False
+        return 0
+
     cdef bint is_coming_back(self) noexcept:
         return self.recovering
 
     cdef object end_routes(self, amps_status why):
         """A connection is gone: what lasts stays."""
         self.ready = False
+        self.forget_finished()
         if self.disconnect_handler is not None or not self.has_come_up:
             return Client.forget_routes(self, why)
         return self.lose_routes(AMPS_DISCONNECTED)
