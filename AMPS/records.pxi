@@ -15,6 +15,7 @@ cdef class Record:
     cdef Record older             # what it is to replace, until the server has accepted it
     cdef bint is_accepted
     cdef object error             # why it could not be placed again
+    cdef unsigned long long placed_in  # the attempt in which it was placed last
     cdef Message ack              # the server's word when it was placed last
 
     cdef Message as_message(self):
