@@ -73,6 +73,7 @@ cdef class Asking(Connection):
         if ack.get_status() not in ("success", "retry"):
             if routing is not None:
                 routing.remove(self)
+                self.note_refused(routing)
             raise _exception_for(ack.get_reason(), verb, message=ack,
                                  offending=offending() if callable(offending) else offending)
         if routing is not None:
@@ -132,6 +133,10 @@ cdef class Asking(Connection):
 
     cdef int note_answered(self, Routing routing) except -1:
         """The server has accepted it."""
+        return 0
+
+    cdef int note_refused(self, Routing routing) except -1:
+        """The server has refused it."""
         return 0
 
     cdef bint outlasts(self, Routing routing) except -1:

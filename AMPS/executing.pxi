@@ -45,9 +45,9 @@ cdef class Executing(Publishing):
         waits = facts.acks_needed & AMPS_ACK_PROCESSED != 0
         if not (self.has_store() and facts.publishes):
             self.check_ready(command.verb, not waits, limit)
-        self.check_command(command, facts)
         if facts.subscribes and self.is_pausing(command):
             return self.pause_or_resume(command, limit, wants_stream)
+        self.check_command(command, facts)
         header.present = 0
         kept = command.fill(&header)
         body = command.body()

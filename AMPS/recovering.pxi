@@ -340,6 +340,7 @@ cdef class Recovering(Resubscribing):
             self.forget_records()
         else:
             self.end_streams()
+            self.unplace()
         amps_client_give_up_waits(self.core)
         Client.shut(self, for_good)
         self.tell_unsent()
