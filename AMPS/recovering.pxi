@@ -176,7 +176,7 @@ cdef class Recovering(Resubscribing):
         self.tell_chooser(None, True, uri)
         self.consult(self.strategy.reset, ())
         self.send_overdue()
-        self.send_kept(closings)
+        self.send_left_over(closings)
         # From here to the end nobody else runs.
         if amps_client_is_lost(self.core, connection):
             raise _exceptions.DisconnectedException(self.why_not_connected())
@@ -185,7 +185,7 @@ cdef class Recovering(Resubscribing):
         self.tell_news()
         return 0
 
-    cdef int send_kept(self, object closings) except -1:
+    cdef int send_left_over(self, object closings) except -1:
         """Publishes that had not left when the last connection was lost go first."""
         cdef amps_status status = AMPS_AGAIN
         while status == AMPS_AGAIN:
