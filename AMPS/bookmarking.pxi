@@ -140,6 +140,14 @@ cdef int end_gates(object handlers, amps_status why) except -1:
     return 0
 
 
+cdef int renew_gates(object handlers) except -1:
+    """Their connection is gone: what the next one replays is yet to come."""
+    for handler in handlers:
+        if (<Handler>handler).gate is not None:
+            (<Handler>handler).gate.is_replayed = False
+    return 0
+
+
 cdef class Bookmarking(Executing):
     """A connection whose bookmark subscriptions are noted in a bookmark store, if it has one."""
 

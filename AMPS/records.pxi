@@ -63,6 +63,12 @@ cdef class Records:
         if self.by_sub_id.get(record.sub_id) is record:
             del self.by_sub_id[record.sub_id]
             self.leave_group(record)
+            record.routing.record = None  # each held the other, and so the bookmark store
+        return 0
+
+    cdef int drop_all(self) except -1:
+        for record in self.in_order():
+            self.drop(record)
         return 0
 
     cdef int leave_group(self, Record record) except -1:

@@ -274,8 +274,8 @@ cdef class Recovering(Resubscribing):
         cdef bint was_open = self.was_open
         self.ready = self.has_come_up = False
         self.given_up, self.gave_up = True, "closed by this program"
-        if for_good and self.records is not None:
-            self.records = Records()
+        if for_good:
+            self.forget_records()
         else:
             self.end_streams()
             self.unplace()
