@@ -18,7 +18,7 @@ cdef class HAClient(Recovering):
     `set_bookmark_store`.
 
     >>> chooser = AMPS.DefaultServerChooser()
-    >>> chooser.add(sandbox.uri("json"))
+    >>> _ = chooser.add(sandbox.uri("json"))
     >>> with AMPS.HAClient("publisher-1") as client:
     ...     client.set_server_chooser(chooser)
     ...     client.connect_and_logon()

@@ -16,6 +16,7 @@ cdef class Record:
     cdef bint is_accepted
     cdef object error             # why it could not be placed again
     cdef object stream            # a weak reference on it, once the program has it
+    cdef unsigned long long placed_in  # the attempt in which it was placed last
     cdef Message ack              # the server's word when it was placed last
 
     cdef int give_stream(self) except -1:

@@ -25,7 +25,7 @@ cdef class Recovering(Resubscribing):
         self.news = threading.Condition()
         self.strategy = ExponentialDelayStrategy(200, 20000, 2.0, 0, 1.0)
         self.logon_ms = LOGON_TIMEOUT_MS
-        self.records, self.placed = Records(), set()
+        self.records = Records()
         return 0
 
     # ---- The first connection, and those after a loss -------------------------------------------
@@ -133,7 +133,7 @@ cdef class Recovering(Resubscribing):
             return False
         uri, authenticator = self.next_uri, self.next_authenticator
         self.next_uri = self.next_authenticator = None
-        self.placed.clear()
+        self.round += 1
         try:
             self.attempt(uri, authenticator, closings)
         except (KeyboardInterrupt, SystemExit):
@@ -218,8 +218,7 @@ cdef class Recovering(Resubscribing):
         while status == AMPS_AGAIN:
             with nogil:
                 status = amps_client_wait_gone(self.core, SLICE_MS)
-            if self.abort_dial:
-                check_signals()
+            check_signals()
         return 0
 
     cdef object failed_attempt(self, object uri, object problem):
@@ -280,6 +279,17 @@ cdef class Recovering(Resubscribing):
                 f"publish: {self.why_not_connected()}; the publish store has the message")
         return 0
 
+    cdef int follow_up(self, uint64_t sequence) except -1:
+        """Only a connection in full order makes publishers wait for it."""
+        self.check_follows()
+        return Client.follow_up(self, sequence) if self.ready else 0
+
+    cdef int check_flush(self, unsigned int slice_ms, patience limit, object closings) except -1:
+        if not self.has_come_up and not self.given_up:
+            raise _exceptions.DisconnectedException(
+                "publish_flush: not connected: call connect_and_logon() first")
+        return Client.check_flush(self, slice_ms, limit, closings)
+
     cdef object why_not_connected(self):
         if self.given_up and self.gave_up is not None:
             return f"not connected: {self.gave_up}"
@@ -322,7 +332,7 @@ cdef class Recovering(Resubscribing):
 
     cdef int shut(self, bint for_good) except -1:
         """Subscriptions with handlers survive a disconnect(); a close() ends them, too."""
-        cdef bint had_come_up = self.has_come_up
+        cdef bint had_come_up = self.has_come_up and not self.given_up
         cdef bint was_open = self.was_open
         self.ready = self.has_come_up = False
         self.given_up, self.gave_up = True, "closed by this program"

@@ -6,7 +6,7 @@ cdef class Resubscribing(Client):
     cdef Records records
     cdef object failed_resubscribe
     cdef unsigned int resubscription_ms
-    cdef set placed                 # the records that this connection has
+    cdef unsigned long long round   # counts attempts, each with a connection of its own
     cdef bint recovering, ready     # a thread is at it; all is as it should be
     cdef bint has_come_up           # connect_and_logon() was called since the last end
     cdef bint given_up              # no further attempts: closed, or nobody to connect to
@@ -83,7 +83,7 @@ cdef class Resubscribing(Client):
     cdef int note_answered(self, Routing routing) except -1:
         if routing.record is not None:
             self.records.accept(routing.record)
-            self.placed.add(routing.record)
+            routing.record.placed_in = self.round
         return 0
 
     cdef int withdraw(self, Routing routing) except -1:
@@ -116,7 +116,7 @@ cdef class Resubscribing(Client):
         if not self.outlasts(routing):
             raise problem
         try:
-            while not (self.ready and record in self.placed):
+            while not (self.ready and record.placed_in == self.round):
                 if record.error is not None:
                     raise record.error
                 if self.closings != closings or self.given_up or not self.records.has(record):
@@ -182,7 +182,7 @@ cdef class Resubscribing(Client):
             routing.place(self)  # of a client that was disconnected by the program
         record.ack = self.ask_placed(&header, body.bytes, record)
         self.records.accept(record)
-        self.placed.add(record)
+        record.placed_in = self.round
         return 0
 
     cdef Message ask_placed(self, amps_header *header, amps_slice body, Record record):

@@ -97,6 +97,8 @@ class Server:
         except BaseException:
             for listener in self.listeners:
                 listener.close()
+            if self._storage is not None:
+                self._storage.close()
             raise
         self.loop.run(lambda: self._come_up(self._open_all))
         self.wait_until_open()
