@@ -5,7 +5,8 @@
 
 cdef enum:
     LOGON_TIMEOUT_MS = 10000
-    WAIT_MS_MAX = 1 << 52  # a delay: what is more is taken for this
+
+cdef double WAIT_MS_MAX = 1e15  # a delay: what is more is taken for this
 
 
 cdef class Recovering(Resubscribing):
@@ -61,8 +62,7 @@ cdef class Recovering(Resubscribing):
         self.begin_attempts(self.closings_before)
         try:
             self.check_going_on(self.closings_of_attempt)
-            self.tell_chooser(_exceptions.DisconnectedException(
-                f"connection to {self.masked_uri} lost: {self.why}"), False, self.given_uri)
+            self.tell_chooser(_exceptions.DisconnectedException(self.why), False, self.given_uri)
         except BaseException as problem:
             self.give_up_quietly(problem)
         self.go_on()

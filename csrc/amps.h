@@ -27,7 +27,7 @@
     X(AMPS_DISCONNECTED, "not connected", DisconnectedException)                                   \
     X(AMPS_BROKEN_OFF, "the server broke the query off", CommandException)                         \
     X(AMPS_CLOSED, "closed by this program", DisconnectedException)                                \
-    X(AMPS_HEARTBEAT_LOST, "no sign of life from the server", DisconnectedException)               \
+    X(AMPS_HEARTBEAT_LOST, "no sign of life, not even a heartbeat", DisconnectedException)         \
     X(AMPS_ALREADY_CONNECTED, "already connected", AlreadyConnectedException)                      \
     X(AMPS_NOT_RESOLVED, "the host name cannot be resolved", ConnectionRefusedException)           \
     X(AMPS_REFUSED, "cannot connect", ConnectionRefusedException)                                  \
