@@ -177,6 +177,7 @@ cdef object handler_of_client(Connection client, const amps_delivery *delivery):
         return client.audience_handler(delivery.audience)
     if amps_route_is_live(delivery.route):  # else it was let go of when the route was removed
         client.let_go(<Handler>delivery.handler)
+        client.forget_finished()
         if delivery.audience == AMPS_FOR_LISTENER:
             client.report(broken_off(delivery.message.header))
     return None

@@ -38,15 +38,16 @@ cdef class Executing(Publishing):
         cdef unsigned int ack_types
         cdef const amps_command_facts *facts = self.facts_of(command)
         cdef patience limit
+        cdef uint64_t number = 0
         cdef object kept
         cdef MessageStream stream
         limit = patience_of(command.timeout_ms)
         waits = facts.acks_needed & AMPS_ACK_PROCESSED != 0
         if not (self.has_store() and facts.publishes):
             self.check_ready(command.verb, not waits, limit)
-        self.check_command(command, facts)
         if facts.subscribes and self.is_pausing(command):
             return self.pause_or_resume(command, limit, wants_stream)
+        self.check_command(command, facts)
         header.present = 0
         kept = command.fill(&header)
         body = command.body()
@@ -66,9 +67,9 @@ cdef class Executing(Publishing):
                 self.prepare_record(command, routing, ack_types)
             self.ask(&header, body.bytes, command.verb, routing.command_id, ack_types,
                      AMPS_ACK_PROCESSED, limit, lambda: values_of(command),
-                     routing if is_placed(routing, facts) else None)
-            if header.present & (<uint64_t>1 << AMPS_FIELD_SEQUENCE) and self.keeps_deletes():
-                command.last_sequence = self.last_delete
+                     routing if is_placed(routing, facts) else None, True,
+                     &number if self.keeps_deletes() and command.verb == "sow_delete" else NULL)
+            command.last_sequence = number or command.last_sequence
         else:
             self.tell(&header, body.bytes, command, facts, routing, ack_types)
         if routing.record is not None:

@@ -207,6 +207,7 @@ cdef extern from "amps.h" nogil:
                                  size_t send_buffer_size)
     void amps_client_drop(amps_client *client)
     bint amps_client_in_handler(const amps_client *client)
+    bint amps_client_may_hold_up(amps_client *client)
     ctypedef struct amps_inside:
         pass
     void amps_client_enter_handler(const amps_client *client, amps_inside *inside)
@@ -385,6 +386,11 @@ cdef extern from "amps_bookmark_store.h" nogil:
                                           amps_failure *failure)
 
 
+cdef extern from "amps_bookmark_store.h" nogil:
+    enum:
+        AMPS_BOOKMARK_NOW_SLACK_S
+
+
 cdef extern from "amps_thread.h" nogil:
     uint64_t amps_clock_in_ms(uint32_t ms)
 
@@ -395,3 +401,11 @@ cdef extern from "amps_stream.h" nogil:
     void amps_stream_publish(amps_stream *stream)
     bint amps_stream_has_room(amps_stream *stream, const amps_message *message)
     bint amps_stream_wait_room(amps_stream *stream, uint64_t deadline)
+
+    ctypedef struct amps_replaced:
+        uint64_t bookmark_index
+        size_t bookmark_size
+        char bookmark[1]
+
+    void amps_stream_watch_replaced(amps_stream *stream)
+    const amps_replaced *amps_stream_replaced(amps_stream *stream)

@@ -93,6 +93,10 @@ cdef class Listeners:
     cdef int forget_records(self) except -1:
         return 0
 
+    cdef int forget_finished(self) except -1:
+        """One may have come to its end by itself."""
+        return 0
+
     # ---- Listeners ------------------------------------------------------------------------------
 
     def set_exception_listener(self, exception_listener):

@@ -21,6 +21,7 @@ cdef class Store:
     cdef object resize_handler
     cdef bint error_on_gap, truncates
     cdef uint64_t found          # the highest number when it was made: those above are of this run
+    cdef Connection user         # the client whose publish it keeps, if through Python
     cdef bint has_followed       # a client has logged on with it
     cdef object __weakref__
 
@@ -108,7 +109,7 @@ cdef class Store:
             with nogil:
                 status = amps_publish_store_add(self.core, sequence, frame, &failure)
             if status == AMPS_STORE_FULL:
-                self.make_room(None)
+                self.make_room(self.user)
                 status = AMPS_AGAIN
         if status != AMPS_OK:
             raise store_error(status, "storing a message", &failure)

@@ -4,7 +4,6 @@ cdef amps_slice PUBLISH = literal("publish")
 cdef amps_slice DELTA_PUBLISH = literal("delta_publish")
 
 cdef enum:
-    POLL_MS = 10         # how often a custom publish store is asked
     EXPIRATION_MAX_S = 0xFFFFFFFF
     PREPARED_SIZE = 256  # of a publish header that is kept for the next publish
 
@@ -212,23 +211,4 @@ cdef class Publishing(Storing):
             self.check_flush(slice_ms, limit, closings)
         if status != AMPS_OK:
             raise store_error(status, "publish_flush", NULL)
-        return 0
-
-    cdef int poll_persisted(self, patience limit) except -1:
-        """A custom store can only be asked."""
-        import time
-        closings = self.closings
-        while self.custom.get_unpersisted_count() > 0:
-            slice_ms = slice_before(limit.deadline)
-            self.check_flush(slice_ms, limit, closings)
-            time.sleep(min(slice_ms, POLL_MS) / 1000)
-        return 0
-
-    cdef int check_flush(self, unsigned int slice_ms, patience limit, object closings) except -1:
-        check_signals()
-        if slice_ms == 0:
-            raise self.late("publish_flush", limit.timeout_ms)
-        if self.closings != closings:
-            raise _exceptions.DisconnectedException("publish_flush: closed by this program")
-        self.check_follows()
         return 0

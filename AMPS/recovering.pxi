@@ -176,7 +176,7 @@ cdef class Recovering(Resubscribing):
         self.tell_chooser(None, True, uri)
         self.consult(self.strategy.reset, ())
         self.send_overdue()
-        self.send_kept(closings)
+        self.send_left_over(closings)
         # From here to the end nobody else runs.
         if amps_client_is_lost(self.core, connection):
             raise _exceptions.DisconnectedException(self.why_not_connected())
@@ -185,7 +185,7 @@ cdef class Recovering(Resubscribing):
         self.tell_news()
         return 0
 
-    cdef int send_kept(self, object closings) except -1:
+    cdef int send_left_over(self, object closings) except -1:
         """Publishes that had not left when the last connection was lost go first."""
         cdef amps_status status = AMPS_AGAIN
         while status == AMPS_AGAIN:
@@ -336,10 +336,11 @@ cdef class Recovering(Resubscribing):
         cdef bint was_open = self.was_open
         self.ready = self.has_come_up = False
         self.given_up, self.gave_up = True, "closed by this program"
-        if for_good and self.records is not None:
-            self.records = Records()
+        if for_good:
+            self.forget_records()
         else:
             self.end_streams()
+            self.unplace()
         amps_client_give_up_waits(self.core)
         Client.shut(self, for_good)
         self.tell_unsent()

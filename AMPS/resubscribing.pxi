@@ -48,7 +48,25 @@ cdef class Resubscribing(Client):
 
     cdef int forget_records(self) except -1:
         if self.records is not None:
-            self.records = Records()
+            self.records.clear()
+        return 0
+
+    cdef int forget_finished(self) except -1:
+        """A range that has come to its end has no route any more."""
+        if self.records is not None:
+            for record in self.records.in_order():
+                routing = (<Record>record).routing
+                if (<Routing>routing).is_range and (<Routing>routing).is_placed \
+                        and not has_route(self, AMPS_ID_OF_COMMAND, (<Record>record).command_id):
+                    self.records.drop(record)
+        return 0
+
+    cdef int unplace(self) except -1:
+        """The routes go, the records stay."""
+        self.forget_finished()
+        if self.records is not None:
+            for record in self.records.in_order():
+                (<Record>record).routing.is_placed = False
         return 0
 
     cdef bint is_coming_back(self) noexcept:
@@ -57,6 +75,7 @@ cdef class Resubscribing(Client):
     cdef object end_routes(self, amps_status why):
         """A connection is gone: what lasts stays."""
         self.ready = False
+        self.forget_finished()
         if self.disconnect_handler is not None or not self.has_come_up:
             return Client.forget_routes(self, why)
         return self.lose_routes(AMPS_DISCONNECTED)
@@ -86,10 +105,14 @@ cdef class Resubscribing(Client):
             routing.record.placed_in = self.round
         return 0
 
-    cdef int withdraw(self, Routing routing) except -1:
+    cdef int note_refused(self, Routing routing) except -1:
         if routing.record is not None:
             self.records.refuse(routing.record)
             routing.lasts = False
+        return 0
+
+    cdef int withdraw(self, Routing routing) except -1:
+        self.note_refused(routing)
         return Client.withdraw(self, routing)
 
     cdef int forget_record(self, amps_id_kind kind, object id) except -1:
@@ -100,6 +123,8 @@ cdef class Resubscribing(Client):
                 self.records.refuse(record)
             elif record is not None:
                 self.records.drop(record)
+            elif kind == AMPS_ID_OF_COMMAND:
+                self.records.drop_older(id)
         return 0
 
     cdef bint outlasts(self, Routing routing) except -1:
@@ -272,8 +297,7 @@ cdef class Resubscribing(Client):
         cdef size_t count = 0, size, room
         ids = [id for id in group if id in self.records.by_sub_id]
         if not isinstance(self.bookmarks, BookmarkStore):
-            record = <Record>self.records.by_sub_id[ids[0]]
-            return self.point_of_return(record.routing, record.start)
+            return self.joined_points([self.records.by_sub_id[id] for id in ids])
         store = self.bookmarks
         subs = <amps_bookmark_sub **>malloc(len(ids) * sizeof(amps_bookmark_sub *))
         if subs is NULL:
@@ -291,6 +315,17 @@ cdef class Resubscribing(Client):
         finally:
             free(subs)
         return bytes(text[:size]) or EPOCH
+
+    cdef object joined_points(self, list records):
+        """The server begins at the earliest of a list."""
+        points = []
+        for record in records:
+            point = self.point_of_return((<Record>record).routing, (<Record>record).start)
+            if point == EPOCH:
+                return EPOCH
+            if point not in points:
+                points.append(point)
+        return b",".join(points)
 
     cdef int resume_group(self, object group) except -1:
         cdef amps_header header

@@ -257,7 +257,9 @@ cdef class MessageStream:
         if status == AMPS_NO_MEMORY and not self.is_over:
             self.is_over = True
             raise status_error(status, "the results of a command")
-        self.is_over = True
+        if not self.is_over:
+            self.is_over = True
+            self.client.forget_finished()
         return 0
 
     cdef inline Message give(self, const amps_message *view, void *apart):

@@ -416,6 +416,10 @@ amps_status amps_client_wait(amps_client *client, amps_waiter *waiter, uint32_t 
                              amps_message *ack);
 void        amps_client_end_wait(amps_client *client, amps_waiter *waiter);
 
+/* May a full stream hold up the reading? Not while a command's answer is awaited: its thread may be
+ * the one that should take; nor when the connection was found dead, whose loss must be told. */
+bool amps_client_may_hold_up(amps_client *client);
+
 /* Signs of life every interval_ms both ways; nothing received for timeout_ms breaks the connection.
  * The start command is the caller's to send. 0 ends it. */
 void amps_client_set_heartbeat(amps_client *client, uint32_t interval_ms, uint32_t timeout_ms);

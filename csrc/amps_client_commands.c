@@ -53,6 +53,11 @@ amps_status amps_client_try_publish(amps_client *client, amps_slice header, amps
 
 void amps_client_send_due(amps_client *client) { amps_writer_send_due(&client->writer); }
 
+bool amps_client_may_hold_up(amps_client *client)
+{
+    return atomic_load(&client->waits.count) == 0 && !amps_writer_is_broken(&client->writer);
+}
+
 /* Never waits, and may exceed the buffer's limit a little. */
 static amps_status send_without_waiting(amps_client *client, const amps_header *header,
                                         amps_slice body, bool is_publish)

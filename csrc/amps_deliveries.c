@@ -93,11 +93,26 @@ static amps_status put_in_stream(amps_deliveries *out, amps_stream *stream,
     return amps_stream_put(stream, message);
 }
 
+/* What a newer message has replaced in its stream, nobody can discard any more: it counts as done.
+ * Not when the one that came is the older: it comes a second time, and the newer will, too. */
+static void discard_replaced(const amps_route *route, const amps_message *message)
+{
+    const amps_replaced *replaced = amps_stream_replaced(route->sink.stream);
+    if (replaced != NULL && replaced->bookmark_index > 0 &&
+        replaced->bookmark_index < message->bookmark_index) {
+        amps_bookmark_discard_index(route->sink.bookmarks, replaced->bookmark_index);
+    }
+}
+
 amps_status amps_deliveries_hand(amps_deliveries *out, amps_route *route,
                                  const amps_message *message)
 {
     if (route->sink.stream != NULL) {
-        return put_in_stream(out, route->sink.stream, message);
+        amps_status status = put_in_stream(out, route->sink.stream, message);
+        if (AMPS_UNLIKELY(route->sink.bookmarks != NULL)) {
+            discard_replaced(route, message);
+        }
+        return status;
     }
     if (AMPS_UNLIKELY(route->sink.function != NULL)) {
         call_function(out, route, message);

@@ -290,15 +290,16 @@ amps_status amps_stored_wait_sent(amps_stored *stored, uint64_t sequence, uint64
 
 /* ---- What the server says ------------------------------------------------------------------- */
 
-/* Is it news? Then the number is the highest acked, and *sent the highest that can be meant. */
+/* Is it news? *sent is the highest that can be meant: an ack above that is one up to there. */
 static bool note_ack(amps_stored *stored, uint64_t sequence, amps_publish_store **store,
                      uint64_t *sent)
 {
     amps_mutex_lock(&stored->writer->lock);
     bool is_news = stored->store != NULL && sequence > stored->acked;
     if (is_news) {
-        stored->acked = sequence;
         *sent = atomic_load(&stored->sent);
+        uint64_t meant = sequence < *sent ? sequence : *sent;
+        stored->acked = meant > stored->acked ? meant : stored->acked;
         *store = stored->store;
         amps_publish_store_hold(*store);
     }

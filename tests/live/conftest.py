@@ -9,6 +9,7 @@ import AMPS
 from amps_sandbox import Sandbox
 
 from .failover import QUICK_MS, Watched, chooser_of
+from .readers import make_reader
 from .scripted_peer import PATIENCE_S, ScriptedPeer, wait_until
 
 TEST_S_MAX = 60  # a test that hangs ends here, with the stacks of all threads
@@ -89,6 +90,29 @@ def new_ha():
 
 
 @pytest.fixture
+def new_ha_client():
+    """Makes HA clients of these addresses, not connected, that try again soon. Stores in memory
+    unless a publish store is given; no_store=True for none."""
+    made = []
+
+    def make(*uris, name="publisher", store=None, no_store=False, **options):
+        client = AMPS.HAClient(name, no_store=no_store, **options)
+        made.append(client)
+        if store is not None:
+            client.set_publish_store(store)
+        chooser = AMPS.DefaultServerChooser()
+        chooser.add_all(list(uris))
+        client.set_server_chooser(chooser)
+        client.set_reconnect_delay(10)
+        client.set_exception_listener([].append)
+        return client
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
 def come_up(new_ha):
     """The same, connected and logged on."""
 
@@ -117,6 +141,27 @@ def returning(log_on):
         return client
 
     return make
+
+
+@pytest.fixture
+def logged():
+    """A sandbox with a transaction log and records of its topics."""
+    with Sandbox(topics=["orders:/id"], txlog=["orders", "quotes"], ack_conflation="10ms") as made:
+        yield made
+
+
+@pytest.fixture
+def new_reader():
+    """Makes readers of a log that are closed after the test: see `make_reader`."""
+    made = []
+
+    def make(*servers, **options):
+        made.append(make_reader(*servers, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
 
 
 class Inbox:

@@ -1,0 +1,16 @@
+"""The torture stories in short; the long ones are run by hand (python -m tests.torture.<story>)."""
+
+import random
+
+from . import publisher
+from .common import SEED_MAX
+
+SHORT_KILLS = 20
+
+
+def test_publisher_short(tmp_path):
+    """Every message whose publish() had returned is in both logs, once, in order."""
+    seed = random.randrange(SEED_MAX)
+    print(f"seed {seed}")
+    figures = publisher.run(SHORT_KILLS, seed, tmp_path)
+    assert figures.promised > 0
