@@ -88,6 +88,7 @@ cdef class Asking(Connection):
         cdef bint is_stored = number is not NULL
         cdef uint64_t connection = amps_client_connection(self.core)
         if routing is not None:
+            routing.lasts = routing.lasts or (is_stored and self.comes_back_alone())
             routing.place(self)
         waiter = amps_client_begin_wait(self.core, header.value[<int>AMPS_FIELD_COMMAND_ID],
                                         awaited, is_stored and self.comes_back_alone())
@@ -97,7 +98,7 @@ cdef class Asking(Connection):
             if routing is not None:
                 self.note_asked(routing)
             if is_stored:
-                number[0] = self.send_delete(header, body)
+                number[0] = self.send_delete(header, body, routing)
             else:
                 self.send_command(header, body)
             return self.await_ack(waiter, verb, limit, connection, number)
@@ -152,7 +153,8 @@ cdef class Asking(Connection):
         """Is there a publish store for them?"""
         return False
 
-    cdef uint64_t send_delete(self, amps_header *header, amps_slice body) except? 0:
+    cdef uint64_t send_delete(self, amps_header *header, amps_slice body,
+                              Routing routing) except? 0:
         """Through that store; returns its number there."""
         return 0
 

@@ -29,7 +29,7 @@ cdef class Gate:
     cdef object store, sub_id, command_id, anchor, function
     cdef amps_stream *stream
     cdef unsigned int ack_types  # those the application asked for
-    cdef bint is_replayed
+    cdef bint is_replayed, has_lost  # the replay is over; a connection was lost
 
     def __dealloc__(self):
         if self.stream is not NULL:
@@ -100,6 +100,7 @@ cdef class Gate:
         while not has_room and amps_client_may_hold_up(client.core):
             with nogil:
                 has_room = amps_stream_wait_room(self.stream, amps_clock_in_ms(ROOM_SLICE_MS))
+        message.view.is_again = self.has_lost and not self.is_replayed
         status = amps_stream_put(self.stream, &message.view)
         amps_stream_publish(self.stream)
         if status != AMPS_OK:
@@ -137,6 +138,15 @@ cdef int end_gates(object handlers, amps_status why) except -1:
     for handler in handlers:
         if (<Handler>handler).gate is not None:
             (<Handler>handler).gate.end(why)
+    return 0
+
+
+cdef int renew_gates(object handlers) except -1:
+    """Their connection is gone: what the next one replays is yet to come."""
+    for handler in handlers:
+        if (<Handler>handler).gate is not None:
+            (<Handler>handler).gate.is_replayed = False
+            (<Handler>handler).gate.has_lost = True
     return 0
 
 

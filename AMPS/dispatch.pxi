@@ -141,6 +141,11 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
                 continue
             handler = (<Handler>delivery.handler).function
             gate = (<Handler>delivery.handler).gate
+            if delivery.message.is_again \
+                    and amps_route_has_discarded(delivery.route, &delivery.message):
+                handler = client.duplicate  # a handler of this very burst may have done it
+                if handler is None:
+                    continue
         elif is_of_store(delivery.audience):
             handler = gate = None
         else:

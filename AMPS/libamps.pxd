@@ -111,6 +111,7 @@ cdef extern from "amps.h" nogil:
         amps_slice body
         amps_slice sub_id
         uint64_t bookmark_index
+        c_bool is_again
 
     amps_command amps_command_parse(amps_slice text)
     const char *amps_command_text(amps_command verb)
@@ -192,6 +193,7 @@ cdef extern from "amps.h" nogil:
         const amps_delivery *deliveries
         size_t count
     bint amps_burst_goes_on(const amps_burst *burst)
+    bint amps_route_has_discarded(const amps_route *route, const amps_message *message)
     bint amps_route_is_live(const amps_route *route)
 
     ctypedef struct amps_events:

@@ -83,6 +83,7 @@ cdef class Listeners:
         self.handlers = set(kept)
         self.by_id = {id: handler for id, handler in gone[1].items() if (<Handler>handler).lasts}
         amps_client_lose_routes(self.core, why)
+        renew_gates(kept)
         end_gates(gone[0].difference(kept), why)
         return gone
 

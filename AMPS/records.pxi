@@ -78,10 +78,10 @@ cdef class Records:
         if self.by_sub_id.get(record.sub_id) is record:
             del self.by_sub_id[record.sub_id]
             self.leave_group(record)
-            record.routing.record = None  # else the two would hold each other
+            record.routing.record = None  # each held the other, and so the bookmark store
         return 0
 
-    cdef int clear(self) except -1:
+    cdef int drop_all(self) except -1:
         for record in self.in_order():
             self.drop(record)
         return 0

@@ -48,7 +48,7 @@ cdef class Resubscribing(Client):
 
     cdef int forget_records(self) except -1:
         if self.records is not None:
-            self.records.clear()
+            self.records.drop_all()
         return 0
 
     cdef int forget_finished(self) except -1:

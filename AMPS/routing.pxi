@@ -72,6 +72,8 @@ cdef class Routing:
         sink.lasts, sink.is_range = self.lasts, self.is_range
         if isinstance(self.bookmarks, BookmarkStore):
             self.make_bookmarks(sink)
+        if self.stream is not None:
+            self.stream.bookmarks = self.bookmarks
         if self.bookmarks is not None and not isinstance(self.bookmarks, BookmarkStore):
             self.make_gate(sink)
         elif self.stream is not None:

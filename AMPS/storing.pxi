@@ -1,12 +1,20 @@
 # storing.pxi: publishes that a publish store keeps until the server has persisted them.
 
+cdef enum:
+    UNCOUNTED_MAX = 64  # SOW deletes noted before those are dropped that have their count
+
+
 cdef class Storing(CustomStoring):
     """A connection whose publishes go through a publish store, if it has one."""
 
     cdef Store store              # one of this module's, or None
     cdef object error_on_publish_gap  # None: as the store says
     cdef object server_sequence       # what the last logon ack said, or None
+    cdef dict uncounted               # SOW deletes whose handlers wait for a count, by number
     cdef uint64_t followed            # the connection that has been sent what was kept then
+
+    def __cinit__(self, *args, **kwargs):
+        self.uncounted = {}
 
     def set_publish_store(self, publish_store):
         """Sets the store that keeps each publish, delta publish and SOW delete until the server has
@@ -101,9 +109,28 @@ cdef class Storing(CustomStoring):
         self.custom_follows = False
         return self.has_store()
 
-    cdef uint64_t send_delete(self, amps_header *header, amps_slice body) except? 0:
+    cdef uint64_t send_delete(self, amps_header *header, amps_slice body,
+                              Routing routing) except? 0:
         self.send_overdue()
-        return self.keep_and_send(header, body, False)
+        number = self.keep_and_send(header, body, False)
+        if routing is not None:
+            if len(self.uncounted) >= UNCOUNTED_MAX:
+                self.give_up_counts(True)
+            self.uncounted[number] = routing
+        return number
+
+    cdef int give_up_counts(self, bint only_known=False) except -1:
+        """After a logon: deletes that the server has found done get no count for their handlers."""
+        for number, routing in list(self.uncounted.items()):
+            if not has_route(self, AMPS_ID_OF_COMMAND, (<Routing>routing).command_id):
+                del self.uncounted[number]
+            elif not only_known and not self.holds(number):
+                del self.uncounted[number]
+                (<Routing>routing).remove(self)
+                self.report(_exceptions.DisconnectedException(
+                    f"sow_delete {id_text((<Routing>routing).command_id)!r} is done, but its count "
+                    "was lost with a connection"))
+        return 0
 
     cdef Message done_before(self, uint64_t connection, uint64_t number):
         cdef Message ack
@@ -183,8 +210,10 @@ cdef class Storing(CustomStoring):
         if self.custom is not None:
             self.check_gap(self.server_sequence, self.custom_persisted())
             self.replay_custom(self.server_sequence)
+            self.give_up_counts()
             return 0
         highest = self.reconcile(self.server_sequence)
+        self.give_up_counts()
         while status == AMPS_AGAIN:
             with nogil:
                 status = amps_client_wait_sent(self.core, highest, SLICE_MS)
@@ -296,6 +325,8 @@ cdef class Storing(CustomStoring):
             self.persisted_in_custom(int(said))
         elif self.failed_write is None:
             self.refused_in_custom(int(said) & <uint64_t>-1)
+            if self.last_chance is not None:
+                self.last_chance(ack)
         return 0
 
 

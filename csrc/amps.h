@@ -68,14 +68,16 @@ typedef struct amps_header {
 } amps_header;
 
 /* A delivered message: the outer header, the record's own header inside a multi-record `sow`
- * frame (else empty), the body, the one subscription id it is delivered for (else empty), and the
- * index that a bookmark store gave it (else 0). */
+ * frame (else empty), the body, the one subscription id it is delivered for (else empty), the index
+ * that a bookmark store gave it (else 0), and whether that store had it before: then it may be
+ * discarded while it is on its way. */
 typedef struct amps_message {
     amps_slice header;
     amps_slice record;
     amps_slice body;
     amps_slice sub_id;
     uint64_t   bookmark_index;
+    bool       is_again;
 } amps_message;
 
 amps_command amps_command_parse(amps_slice text);  /* "p" is publish; AMPS_COMMAND_UNKNOWN else */
@@ -225,6 +227,8 @@ typedef struct amps_burst {
 } amps_burst;
 
 bool amps_burst_goes_on(const amps_burst *burst); /* false: closed meanwhile, call nobody */
+/* Of a message that came again: has the program discarded the earlier copy since it was received? */
+bool amps_route_has_discarded(const amps_route *route, const amps_message *message);
 bool amps_route_is_live(const amps_route *route); /* false: unsubscribed meanwhile, do not call */
 
 /* What the client tells, always without a lock of the core's held. `thread` is a slot that belongs

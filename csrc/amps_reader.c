@@ -175,6 +175,7 @@ static bool is_duplicate(amps_reader *reader, const amps_route *route, const amp
     if (verdict == AMPS_BOOKMARK_DISCARDED) {
         amps_deliveries_tell(&reader->out, AMPS_FOR_DUPLICATE, message);
     }
+    message->is_again = verdict == AMPS_BOOKMARK_AGAIN;
     return verdict == AMPS_BOOKMARK_DISCARDED;
 }
 
@@ -198,6 +199,7 @@ static amps_status route_by_subscription(amps_reader *reader, const amps_header 
             }
             message->sub_id = id;
             message->bookmark_index = 0;
+            message->is_again = false;
             if (route->sink.bookmarks != NULL) {
                 taken = true;
                 if (is_duplicate(reader, route, header, message)) {

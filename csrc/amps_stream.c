@@ -30,7 +30,8 @@ typedef struct entry {
     uint32_t sub_id_size;
     uint32_t node;  /* in the index of a stream that conflates; 0: in none */
     apart   *apart; /* NULL: the bytes are right behind */
-    uint64_t bookmark_index;
+    uint64_t bookmark_index : 63;
+    uint64_t is_again : 1;
 } entry;
 
 #define END_OF_BLOCK UINT32_MAX
@@ -200,7 +201,8 @@ static void fill_entry(entry *into, const amps_message *message, apart *away)
                 .body_size = (uint32_t)message->body.size,
                 .sub_id_at = has_sub_id ? (uint32_t)(message->sub_id.at - message->header.at) : 0,
                 .sub_id_size = (uint32_t)message->sub_id.size,
-                .bookmark_index = message->bookmark_index,
+                .bookmark_index = message->bookmark_index & (UINT64_MAX >> 1),
+                .is_again = message->is_again,
                 .apart = away};
     char *at = away != NULL ? away->bytes : (char *)(into + 1);
     at = copy_slice(at, message->header);
@@ -247,6 +249,7 @@ static void view_entry(const entry *waiting, amps_message *message)
     message->body = (amps_slice){message->record.at + waiting->record_size, waiting->body_size};
     message->sub_id = (amps_slice){at + waiting->sub_id_at, waiting->sub_id_size};
     message->bookmark_index = waiting->bookmark_index;
+    message->is_again = waiting->is_again != 0;
 }
 
 /* The lock is held. A message that cannot be noted for want of memory waits all the same. */
