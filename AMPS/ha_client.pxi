@@ -64,6 +64,8 @@ cdef class HAClient(Recovering):
         Stores that were set by a call stay open. Idempotent; legal on any thread and in
         handlers."""
         super().close()
+        if self.core is NULL or amps_client_is_inherited(self.core):
+            return  # the files are the parent's
         publish, self.publish_own = self.publish_own, None
         bookmark, self.bookmark_own = self.bookmark_own, None
         if publish is not None:

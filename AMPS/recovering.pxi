@@ -6,6 +6,9 @@
 cdef enum:
     LOGON_TIMEOUT_MS = 10000
 
+# What is kept to be placed waits for the way back, even when commands are not to be repeated.
+cdef frozenset _PLACED = frozenset(("subscribe", "delta_subscribe", "sow_and_subscribe",
+                                    "sow_and_delta_subscribe"))
 cdef double WAIT_MS_MAX = 1e15  # a delay: what is more is taken for this
 
 
@@ -257,8 +260,8 @@ cdef class Recovering(Resubscribing):
         if not self.has_come_up:
             raise _exceptions.DisconnectedException(
                 f"{doing}: not connected: call connect_and_logon() first")
-        if self.given_up or not self.retries or amps_client_in_handler(self.core) \
-                or self.is_recovering_thread():
+        if self.given_up or amps_client_in_handler(self.core) or self.is_recovering_thread() \
+                or not (self.retries or doing in _PLACED):
             raise _exceptions.DisconnectedException(f"{doing}: {self.why_not_connected()}")
         closings = self.closings
         while not self.ready:
