@@ -73,6 +73,7 @@ cdef class Asking(Connection):
         if ack.get_status() not in ("success", "retry"):
             if routing is not None:
                 routing.remove(self)
+                self.note_refused(routing)
             raise _exception_for(ack.get_reason(), verb, message=ack,
                                  offending=offending() if callable(offending) else offending)
         if routing is not None:
@@ -123,12 +124,20 @@ cdef class Asking(Connection):
     cdef bint comes_back_alone(self) noexcept:
         return False
 
+    cdef bint is_coming_back(self) noexcept:
+        """Is a thread at it? Then whatever the program has to say comes when it is through."""
+        return False
+
     cdef int note_asked(self, Routing routing) except -1:
         """The command is about to be sent."""
         return 0
 
     cdef int note_answered(self, Routing routing) except -1:
         """The server has accepted it."""
+        return 0
+
+    cdef int note_refused(self, Routing routing) except -1:
+        """The server has refused it."""
         return 0
 
     cdef bint outlasts(self, Routing routing) except -1:

@@ -119,9 +119,9 @@ cdef class BookmarkStore:
             text = text_of(bookmark)
             self.check_discard(amps_bookmark_discard(self.sub(sub_id), (<Text>text).slice), sub_id)
 
-    def discard(self, subid, bookmark_index):
+    def discard(self, subid, sequence):
         """The same, for the message with this index (see `Message.get_bookmark_seq_no`)."""
-        index = store_number("bookmark_index", bookmark_index, 0, <uint64_t>-1)
+        index = store_number("sequence", sequence, 0, <uint64_t>-1)
         self.check_discard(amps_bookmark_discard_index(self.sub(subid), index), subid)
 
     cdef int check_discard(self, amps_status status, object sub_id) except -1:
@@ -148,14 +148,14 @@ cdef class BookmarkStore:
         index = store_number("bookmark_index", bookmark_index, 0, <uint64_t>-1)
         check_bookmark_status(amps_bookmark_persisted_index(self.sub(subid), index), subid)
 
-    def get_most_recent(self, sub_id):
+    def get_most_recent(self, subid):
         """Where a subscription goes on so that nothing is missed, as a comma-separated list of
         bookmarks; `''` when nothing is known of it."""
-        return most_recent_of(self.sub(sub_id))
+        return most_recent_of(self.sub(subid))
 
-    def get_oldest_bookmark_seq(self, sub_id):
+    def get_oldest_bookmark_seq(self, subid):
         """The lowest index that is not discarded, 0 when there is none."""
-        return amps_bookmark_oldest(self.sub(sub_id))
+        return amps_bookmark_oldest(self.sub(subid))
 
     def purge(self):
         """Forgets everything. Raises `StoreException`."""
@@ -267,16 +267,16 @@ cdef class MMapBookmarkStore(BookmarkStore):
             status = amps_bookmark_store_open_log(name, by_time, &failure, &self.core)
         self.begin(status, &failure, adapter)
 
-    def prune(self, tmp_file_name=None):
-        """Writes the file anew without what is discarded, through `tmp_file_name` (the file's name
+    def prune(self, temp_file_name=None):
+        """Writes the file anew without what is discarded, through `temp_file_name` (the file's name
         and `.tmp`). A crash leaves the old file or the new one. Waits for the disk; receiving waits
         meanwhile. Raises `StoreException`."""
         cdef amps_failure failure
         cdef amps_status status
         cdef const char *name = NULL
         self.check()
-        if tmp_file_name is not None:
-            encoded = file_name(tmp_file_name)
+        if temp_file_name is not None:
+            encoded = file_name(temp_file_name)
             name = encoded
         with nogil:
             status = amps_bookmark_store_prune(self.core, name, &failure)

@@ -87,9 +87,28 @@ cdef void tell_lost(void *context, const amps_failure *failure) noexcept:
 
 
 cdef void tell_disconnected(void *context) noexcept:
+    """Whoever comes back by itself does so here. While it pauses between two attempts nobody here
+    holds it: the program may have forgotten it meanwhile."""
     cdef Connection client = client_behind(context)
+    cdef object news
     if client is not None:
         client.came_down()
+    while client is not None and client.pauses():
+        news = client.news
+        client = None
+        rest(news)
+        client = client_behind(context)
+        if client is not None:
+            client.go_on()
+
+
+cdef void rest(object news) noexcept:
+    """Until there is news, but at most for a moment."""
+    try:
+        with news:
+            news.wait(SLICE_MS / 1000)
+    except BaseException as problem:  # no memory for a lock: then without a pause
+        raise_nowhere(problem, None)
 
 
 cdef void show_bytes(void *context, amps_slice bytes, bint outgoing) noexcept:
@@ -122,6 +141,11 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
                 continue
             handler = (<Handler>delivery.handler).function
             gate = (<Handler>delivery.handler).gate
+            if delivery.message.is_again \
+                    and amps_route_has_discarded(delivery.route, &delivery.message):
+                handler = client.duplicate  # a handler of this very burst may have done it
+                if handler is None:
+                    continue
         elif is_of_store(delivery.audience):
             handler = gate = None
         else:
@@ -158,6 +182,7 @@ cdef object handler_of_client(Connection client, const amps_delivery *delivery):
         return client.audience_handler(delivery.audience)
     if amps_route_is_live(delivery.route):  # else it was let go of when the route was removed
         client.let_go(<Handler>delivery.handler)
+        client.forget_finished()
         if delivery.audience == AMPS_FOR_LISTENER:
             client.report(broken_off(delivery.message.header))
     return None

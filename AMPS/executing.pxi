@@ -40,13 +40,14 @@ cdef class Executing(Publishing):
         cdef patience limit
         cdef uint64_t number = 0
         cdef object kept
+        cdef MessageStream stream
         limit = patience_of(command.timeout_ms)
         waits = facts.acks_needed & AMPS_ACK_PROCESSED != 0
         if not (self.has_store() and facts.publishes):
             self.check_ready(command.verb, not waits, limit)
-        self.check_command(command, facts)
         if facts.subscribes and self.is_pausing(command):
             return self.pause_or_resume(command, limit, wants_stream)
+        self.check_command(command, facts)
         header.present = 0
         kept = command.fill(&header)
         body = command.body()
@@ -59,6 +60,7 @@ cdef class Executing(Publishing):
             put_text(&header, AMPS_FIELD_BOOKMARK, start)
         elif command.own.get(<int>AMPS_FIELD_BOOKMARK) == MOST_RECENT:
             put_text(&header, AMPS_FIELD_BOOKMARK, EPOCH)  # a query has no place to go on from
+        stream = routing.stream
         command.last_sequence = int(command.own.get(<int>AMPS_FIELD_SEQUENCE, 0))
         if waits:
             if facts.subscribes:
@@ -70,8 +72,10 @@ cdef class Executing(Publishing):
             command.last_sequence = number or command.last_sequence
         else:
             self.tell(&header, body.bytes, command, facts, routing, ack_types)
+        if routing.record is not None:
+            routing.record.give_stream()
         if wants_stream:
-            return routing.stream
+            return stream
         return id_text(routing.sub_id or routing.query_id or routing.command_id or b"")
 
     cdef int tell(self, amps_header *header, amps_slice body, Command command,
@@ -86,7 +90,7 @@ cdef class Executing(Publishing):
             if facts.publishes and self.has_store():
                 command.last_sequence = self.keep_and_send(header, body, True)
             elif facts.publishes:
-                self.send_publish_of(header, body)
+                self.push(header, body)
             else:
                 self.send_command(header, body)
         except BaseException:

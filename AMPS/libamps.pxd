@@ -111,6 +111,7 @@ cdef extern from "amps.h" nogil:
         amps_slice body
         amps_slice sub_id
         uint64_t bookmark_index
+        c_bool is_again
 
     amps_command amps_command_parse(amps_slice text)
     const char *amps_command_text(amps_command verb)
@@ -137,6 +138,7 @@ cdef extern from "amps.h" nogil:
         int error
         int resolver
         size_t unsent
+        size_t kept
         char text[512]
 
     ctypedef struct amps_dial:
@@ -191,6 +193,7 @@ cdef extern from "amps.h" nogil:
         const amps_delivery *deliveries
         size_t count
     bint amps_burst_goes_on(const amps_burst *burst)
+    bint amps_route_has_discarded(const amps_route *route, const amps_message *message)
     bint amps_route_is_live(const amps_route *route)
 
     ctypedef struct amps_events:
@@ -206,6 +209,7 @@ cdef extern from "amps.h" nogil:
                                  size_t send_buffer_size)
     void amps_client_drop(amps_client *client)
     bint amps_client_in_handler(const amps_client *client)
+    bint amps_client_may_hold_up(amps_client *client)
     ctypedef struct amps_inside:
         pass
     void amps_client_enter_handler(const amps_client *client, amps_inside *inside)
@@ -239,6 +243,9 @@ cdef extern from "amps.h" nogil:
     void amps_client_give_up(amps_client *client, amps_slice body, bint is_publish,
                              amps_progress *progress)
     amps_status amps_client_send_soon(amps_client *client, const amps_header *header)
+    size_t amps_client_count_kept(amps_client *client)
+    amps_status amps_client_send_kept(amps_client *client, uint32_t wait_ms)
+    size_t amps_client_drop_kept(amps_client *client)
     ctypedef struct amps_sink:
         void *handler
         amps_stream *stream
@@ -381,6 +388,11 @@ cdef extern from "amps_bookmark_store.h" nogil:
                                           amps_failure *failure)
 
 
+cdef extern from "amps_bookmark_store.h" nogil:
+    enum:
+        AMPS_BOOKMARK_NOW_SLACK_S
+
+
 cdef extern from "amps_thread.h" nogil:
     uint64_t amps_clock_in_ms(uint32_t ms)
 
@@ -391,3 +403,11 @@ cdef extern from "amps_stream.h" nogil:
     void amps_stream_publish(amps_stream *stream)
     bint amps_stream_has_room(amps_stream *stream, const amps_message *message)
     bint amps_stream_wait_room(amps_stream *stream, uint64_t deadline)
+
+    ctypedef struct amps_replaced:
+        uint64_t bookmark_index
+        size_t bookmark_size
+        char bookmark[1]
+
+    void amps_stream_watch_replaced(amps_stream *stream)
+    const amps_replaced *amps_stream_replaced(amps_stream *stream)

@@ -83,6 +83,7 @@ cdef class Listeners:
         self.handlers = set(kept)
         self.by_id = {id: handler for id, handler in gone[1].items() if (<Handler>handler).lasts}
         amps_client_lose_routes(self.core, why)
+        renew_gates(kept)
         end_gates(gone[0].difference(kept), why)
         return gone
 
@@ -91,6 +92,10 @@ cdef class Listeners:
         return 0
 
     cdef int forget_records(self) except -1:
+        return 0
+
+    cdef int forget_finished(self) except -1:
+        """One may have come to its end by itself."""
         return 0
 
     # ---- Listeners ------------------------------------------------------------------------------
@@ -251,6 +256,15 @@ cdef class Listeners:
         except BaseException as problem:
             self.report(problem)
         amps_client_leave_handler(&inside)
+
+    cdef object consult(self, object function, tuple arguments):
+        """Asks one of the program's objects, as a handler: it must not wait for this client."""
+        cdef amps_inside inside
+        amps_client_enter_handler(self.core, &inside)
+        try:
+            return function(*arguments)
+        finally:
+            amps_client_leave_handler(&inside)
 
     cdef void report(self, object problem) noexcept:
         """To the exception listener; without one, or when that fails, to sys.unraisablehook."""

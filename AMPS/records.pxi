@@ -15,7 +15,22 @@ cdef class Record:
     cdef Record older             # what it is to replace, until the server has accepted it
     cdef bint is_accepted
     cdef object error             # why it could not be placed again
+    cdef unsigned long long placed_in  # the attempt in which it was placed last
+    cdef object stream            # a weak reference on it, once the program has it
     cdef Message ack              # the server's word when it was placed last
+
+    cdef int give_stream(self) except -1:
+        """The stream is the program's now, which may forget it."""
+        if self.routing.stream is not None:
+            self.stream, self.routing.stream = _weak(self.routing.stream), None
+        return 0
+
+    cdef bint is_of_stream(self) noexcept:
+        return self.stream is not None or self.routing.stream is not None
+
+    cdef object the_stream(self):
+        """It, or None."""
+        return self.routing.stream if self.stream is None else self.stream()
 
     cdef Message as_message(self):
         """What is sent to place it, for who is asked about a failure."""
@@ -36,8 +51,11 @@ cdef class Records:
         self.by_sub_id = {}
 
     cdef int add(self, Record record) except -1:
-        """In the place of the one it replaces, else at the end."""
+        """In the place of the one it replaces, else at the end. What is paused stays so."""
         record.older = self.by_sub_id.get(record.sub_id)
+        if record.older is not None and record.start is not None:
+            record.is_paused = record.is_paused or record.older.is_paused
+            record.group = record.older.group
         self.by_sub_id[record.sub_id] = record
         return 0
 
@@ -51,6 +69,7 @@ cdef class Records:
         if self.by_sub_id.get(record.sub_id) is record:
             if record.older is not None:
                 self.by_sub_id[record.sub_id] = record.older
+                record.routing.record = None
             else:
                 self.drop(record)
         return 0
@@ -59,6 +78,12 @@ cdef class Records:
         if self.by_sub_id.get(record.sub_id) is record:
             del self.by_sub_id[record.sub_id]
             self.leave_group(record)
+            record.routing.record = None  # each held the other, and so the bookmark store
+        return 0
+
+    cdef int drop_all(self) except -1:
+        for record in self.in_order():
+            self.drop(record)
         return 0
 
     cdef int leave_group(self, Record record) except -1:
@@ -75,6 +100,14 @@ cdef class Records:
             if (<Record>record).command_id == id or (<Record>record).query_id == id:
                 return record
         return None
+
+    cdef int drop_older(self, object command_id) except -1:
+        """One that is about to be replaced has ended by itself: it cannot come back."""
+        for record in self.by_sub_id.values():
+            older = (<Record>record).older
+            if older is not None and (<Record>older).command_id == command_id:
+                (<Record>record).older = None
+        return 0
 
     cdef bint has(self, Record record) noexcept:
         return self.by_sub_id.get(record.sub_id) is record

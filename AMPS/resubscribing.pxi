@@ -6,8 +6,7 @@ cdef class Resubscribing(Client):
     cdef Records records
     cdef object failed_resubscribe
     cdef unsigned int resubscription_ms
-    cdef set placed                 # the records that this connection has
-    cdef object news                # a threading.Condition: something below has changed
+    cdef unsigned long long round   # counts attempts, each with a connection of its own
     cdef bint recovering, ready     # a thread is at it; all is as it should be
     cdef bint has_come_up           # connect_and_logon() was called since the last end
     cdef bint given_up              # no further attempts: closed, or nobody to connect to
@@ -43,13 +42,31 @@ cdef class Resubscribing(Client):
         """A stream ends with its connection for good; what it was for is not placed again."""
         if self.records is not None:
             for record in self.records.in_order():
-                if (<Record>record).routing.stream is not None:
+                if (<Record>record).is_of_stream():
                     self.records.drop(record)
         return 0
 
     cdef int forget_records(self) except -1:
         if self.records is not None:
-            self.records = Records()
+            self.records.drop_all()
+        return 0
+
+    cdef int forget_finished(self) except -1:
+        """A range that has come to its end has no route any more."""
+        if self.records is not None:
+            for record in self.records.in_order():
+                routing = (<Record>record).routing
+                if (<Routing>routing).is_range and (<Routing>routing).is_placed \
+                        and not has_route(self, AMPS_ID_OF_COMMAND, (<Record>record).command_id):
+                    self.records.drop(record)
+        return 0
+
+    cdef int unplace(self) except -1:
+        """The routes go, the records stay."""
+        self.forget_finished()
+        if self.records is not None:
+            for record in self.records.in_order():
+                (<Record>record).routing.is_placed = False
         return 0
 
     cdef bint is_coming_back(self) noexcept:
@@ -58,6 +75,7 @@ cdef class Resubscribing(Client):
     cdef object end_routes(self, amps_status why):
         """A connection is gone: what lasts stays."""
         self.ready = False
+        self.forget_finished()
         if self.disconnect_handler is not None or not self.has_come_up:
             return Client.forget_routes(self, why)
         return self.lose_routes(AMPS_DISCONNECTED)
@@ -84,13 +102,17 @@ cdef class Resubscribing(Client):
     cdef int note_answered(self, Routing routing) except -1:
         if routing.record is not None:
             self.records.accept(routing.record)
-            self.placed.add(routing.record)
+            routing.record.placed_in = self.round
         return 0
 
-    cdef int withdraw(self, Routing routing) except -1:
+    cdef int note_refused(self, Routing routing) except -1:
         if routing.record is not None:
             self.records.refuse(routing.record)
             routing.lasts = False
+        return 0
+
+    cdef int withdraw(self, Routing routing) except -1:
+        self.note_refused(routing)
         return Client.withdraw(self, routing)
 
     cdef int forget_record(self, amps_id_kind kind, object id) except -1:
@@ -101,6 +123,8 @@ cdef class Resubscribing(Client):
                 self.records.refuse(record)
             elif record is not None:
                 self.records.drop(record)
+            elif kind == AMPS_ID_OF_COMMAND:
+                self.records.drop_older(id)
         return 0
 
     cdef bint outlasts(self, Routing routing) except -1:
@@ -117,7 +141,7 @@ cdef class Resubscribing(Client):
         if not self.outlasts(routing):
             raise problem
         try:
-            while not (self.ready and record in self.placed):
+            while not (self.ready and record.placed_in == self.round):
                 if record.error is not None:
                     raise record.error
                 if self.closings != closings or self.given_up or not self.records.has(record):
@@ -183,7 +207,7 @@ cdef class Resubscribing(Client):
             routing.place(self)  # of a client that was disconnected by the program
         record.ack = self.ask_placed(&header, body.bytes, record)
         self.records.accept(record)
-        self.placed.add(record)
+        record.placed_in = self.round
         return 0
 
     cdef Message ask_placed(self, amps_header *header, amps_slice body, Record record):
@@ -228,8 +252,9 @@ cdef class Resubscribing(Client):
         cdef Record older = record.older
         record.error = problem
         self.records.refuse(record)
-        if record.routing.stream is not None:
-            record.routing.stream.problem = problem
+        stream = record.the_stream()
+        if stream is not None:
+            (<MessageStream>stream).problem = problem
         record.routing.lasts = False
         remove_route(self, AMPS_ID_OF_COMMAND, record.command_id, &sink)
         if older is not None:
@@ -272,8 +297,7 @@ cdef class Resubscribing(Client):
         cdef size_t count = 0, size, room
         ids = [id for id in group if id in self.records.by_sub_id]
         if not isinstance(self.bookmarks, BookmarkStore):
-            record = <Record>self.records.by_sub_id[ids[0]]
-            return self.point_of_return(record.routing, record.start)
+            return self.joined_points([self.records.by_sub_id[id] for id in ids])
         store = self.bookmarks
         subs = <amps_bookmark_sub **>malloc(len(ids) * sizeof(amps_bookmark_sub *))
         if subs is NULL:
@@ -291,6 +315,17 @@ cdef class Resubscribing(Client):
         finally:
             free(subs)
         return bytes(text[:size]) or EPOCH
+
+    cdef object joined_points(self, list records):
+        """The server begins at the earliest of a list."""
+        points = []
+        for record in records:
+            point = self.point_of_return((<Record>record).routing, (<Record>record).start)
+            if point == EPOCH:
+                return EPOCH
+            if point not in points:
+                points.append(point)
+        return b",".join(points)
 
     cdef int resume_group(self, object group) except -1:
         cdef amps_header header

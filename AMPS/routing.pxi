@@ -15,7 +15,9 @@ cdef class Routing:
     cdef amps_command verb
     cdef bint many_groups, replaces, lasts
     cdef object bookmarks       # the bookmark store that notes what comes, or None
-    cdef object anchor          # where its bookmarks start anew, as bytes, or None
+    cdef object anchor          # where its bookmarks are to start anew, as bytes, or None
+    cdef object since           # when it was first accepted with NOW
+    cdef bint is_placed         # since the program connected last
     cdef bint is_range          # a replay that ends by itself
     cdef Record record          # what is kept to place it again, or None
 
@@ -41,6 +43,7 @@ cdef class Routing:
             raise status_error(status, "placing a route")
         if self.handler is not None and not self.replaces:
             client.give_id(self.handler)
+        self.is_placed = True
         return 0
 
     cdef object in_use(self, Listeners client):
@@ -69,6 +72,8 @@ cdef class Routing:
         sink.lasts, sink.is_range = self.lasts, self.is_range
         if isinstance(self.bookmarks, BookmarkStore):
             self.make_bookmarks(sink)
+        if self.stream is not None:
+            self.stream.bookmarks = self.bookmarks
         if self.bookmarks is not None and not isinstance(self.bookmarks, BookmarkStore):
             self.make_gate(sink)
         elif self.stream is not None:
@@ -102,10 +107,12 @@ cdef class Routing:
         cdef Gate gate = Gate.__new__(Gate)
         gate.store, gate.sub_id, gate.anchor = self.bookmarks, id_text(self.sub_id), self.anchor
         gate.function, gate.ack_types = self.on_message, self.ack_types
+        gate.command_id = self.command_id
         if self.stream is not None:
             self.stream.renew()
             gate.stream, self.stream.is_gated = self.stream.core, True
             amps_stream_hold(gate.stream)
+            amps_stream_watch_replaced(gate.stream)
         sink.ack_types |= AMPS_ACK_PROCESSED | AMPS_ACK_PERSISTED | AMPS_ACK_COMPLETED
         self.handler = Handler.__new__(Handler)
         self.handler.id, self.handler.lasts, self.handler.gate = self.sub_id, self.lasts, gate
@@ -114,7 +121,11 @@ cdef class Routing:
 
     cdef int accepted(self, Listeners client) except -1:
         """The server has accepted the command: one that replaces has its id. The older handler is
-        let go of by the receive thread, which may still have messages for it."""
+        let go of by the receive thread, which may still have messages for it. Its bookmarks have
+        started anew and never do so again."""
+        if self.anchor == NOW:
+            self.since = now_with_slack()
+        self.anchor = None
         if self.replaces and self.handler is not None:
             client.give_id(self.handler)
         return 0

@@ -152,6 +152,10 @@ cdef class Storing(CustomStoring):
 
     cdef uint64_t kept(self, amps_status status, amps_kept *kept) except? 0:
         """What is stored leaves, or is waited for."""
+        if status == AMPS_CLOSED and not self.logged_on:
+            raise _exceptions.DisconnectedException(
+                f"publish: {self.why_not_connected()}, and the publish store with it: the message "
+                "is not kept")
         if status != AMPS_OK:
             raise store_error(status, "publish", &kept.failure)
         if kept.due:

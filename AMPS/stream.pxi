@@ -31,6 +31,7 @@ cdef class MessageStream:
     cdef unsigned int timeout_ms
     cdef bint is_over, is_subscription
     cdef object problem        # what ends it instead of an end, or None
+    cdef object bookmarks      # the bookmark store behind it, or None
     cdef bint is_gated         # a bookmark store of the program's own fills it
     cdef Message older, newer  # the last two given out: used again when nobody holds them
     cdef object __weakref__
@@ -59,6 +60,12 @@ cdef class MessageStream:
         self.close()
 
     def __next__(self):
+        cdef Message message = self.take_one()
+        while message is not None and message.view.is_again and self.is_discarded(message):
+            message = self.take_one()
+        return message
+
+    cdef inline Message take_one(self):
         cdef amps_message view
         cdef void *apart
         cdef amps_status status
@@ -133,6 +140,7 @@ cdef class MessageStream:
         cdef amps_status status
         cdef unsigned int timeout_ms = self.timeout_ms if timeout is None else milliseconds(timeout)
         cdef list messages = []
+        cdef Message message
         cdef Py_ssize_t left
         if not isinstance(count, int) or isinstance(count, bool):
             raise TypeError(f"count must be an int, not {type(count).__name__}")
@@ -140,18 +148,31 @@ cdef class MessageStream:
             raise ValueError(f"count must be at least 1, not {count}")
         left = min(count, BATCH_MAX)
         self.check_usable()
-        status = amps_stream_take(self.core, &view, &apart)
-        if status == AMPS_AGAIN:
-            status = self.wait(&view, &apart, timeout_ms)
-        if status != AMPS_OK and status != AMPS_TIMED_OUT:
-            self.end(status)
-        while status == AMPS_OK:
-            messages.append(made_message(&view, apart))
-            left -= 1
-            if left == 0:
-                break
+        while True:
             status = amps_stream_take(self.core, &view, &apart)
+            if status == AMPS_AGAIN and not messages:
+                status = self.wait(&view, &apart, timeout_ms)
+            if status != AMPS_OK:
+                break
+            message = made_message(&view, apart)
+            if not message.view.is_again or not self.is_discarded(message):
+                messages.append(message)
+                left -= 1
+                if left == 0:
+                    break
+        if not messages and status != AMPS_TIMED_OUT:
+            self.end(status)
         return messages
+
+    cdef bint is_discarded(self, Message message) except -1:
+        """Has the program discarded an earlier copy while this one waited?"""
+        if self.bookmarks is None:
+            return False
+        try:
+            return bool(self.bookmarks.is_discarded(message))
+        except Exception as problem:
+            self.client.report(problem)
+            return False
 
     @property
     def ended(self):
@@ -257,7 +278,9 @@ cdef class MessageStream:
         if status == AMPS_NO_MEMORY and not self.is_over:
             self.is_over = True
             raise status_error(status, "the results of a command")
-        self.is_over = True
+        if not self.is_over:
+            self.is_over = True
+            self.client.forget_finished()
         return 0
 
     cdef inline Message give(self, const amps_message *view, void *apart):

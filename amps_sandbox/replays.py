@@ -274,6 +274,12 @@ class Pass:
 
     def run(self) -> None:
         """Goes on until others have their turn, the client does not keep up, or all is sent."""
+        try:
+            self._run()
+        except BaseException as error:  # whatever a callback raises ends this connection only
+            self._peer.close("internal error", repr(error))
+
+    def _run(self) -> None:
         self._pause()
         self._reach()
         for _ in range(ENTRIES_AT_ONCE):

@@ -68,14 +68,16 @@ typedef struct amps_header {
 } amps_header;
 
 /* A delivered message: the outer header, the record's own header inside a multi-record `sow`
- * frame (else empty), the body, the one subscription id it is delivered for (else empty), and the
- * index that a bookmark store gave it (else 0). */
+ * frame (else empty), the body, the one subscription id it is delivered for (else empty), the index
+ * that a bookmark store gave it (else 0), and whether that store had it before: then it may be
+ * discarded while it is on its way. */
 typedef struct amps_message {
     amps_slice header;
     amps_slice record;
     amps_slice body;
     amps_slice sub_id;
     uint64_t   bookmark_index;
+    bool       is_again;
 } amps_message;
 
 amps_command amps_command_parse(amps_slice text);  /* "p" is publish; AMPS_COMMAND_UNKNOWN else */
@@ -142,6 +144,7 @@ typedef struct amps_failure {
     int         error;
     int         resolver;
     size_t      unsent; /* publishes that were accepted and never reached the socket */
+    size_t      kept;   /* of these, to be sent later: see amps_client_send_kept */
     char        text[512];
 } amps_failure;
 
@@ -224,6 +227,8 @@ typedef struct amps_burst {
 } amps_burst;
 
 bool amps_burst_goes_on(const amps_burst *burst); /* false: closed meanwhile, call nobody */
+/* Of a message that came again: has the program discarded the earlier copy since it was received? */
+bool amps_route_has_discarded(const amps_route *route, const amps_message *message);
 bool amps_route_is_live(const amps_route *route); /* false: unsubscribed meanwhile, do not call */
 
 /* What the client tells, always without a lock of the core's held. `thread` is a slot that belongs
@@ -320,6 +325,13 @@ void        amps_client_give_up(amps_client *client, amps_slice body, bool is_pu
  * AMPS_AGAIN: not even that. */
 amps_status amps_client_send_soon(amps_client *client, const amps_header *header);
 
+/* Publishes that had not left when a connection was lost are kept, whole and in order; those of one
+ * that the program closed are not. They are sent on the next connection when it is asked for (in
+ * steps: AMPS_AGAIN), or dropped; count and drop return how many they are. */
+size_t      amps_client_count_kept(amps_client *client);
+amps_status amps_client_send_kept(amps_client *client, uint32_t wait_ms);
+size_t      amps_client_drop_kept(amps_client *client);
+
 /* ---- Publishes that a publish store keeps until they are persisted -------------------------- */
 
 typedef struct amps_kept { /* what became of one */
@@ -407,6 +419,10 @@ void         amps_client_give_up_waits(amps_client *client);
 amps_status amps_client_wait(amps_client *client, amps_waiter *waiter, uint32_t wait_ms,
                              amps_message *ack);
 void        amps_client_end_wait(amps_client *client, amps_waiter *waiter);
+
+/* May a full stream hold up the reading? Not while a command's answer is awaited: its thread may be
+ * the one that should take; nor when the connection was found dead, whose loss must be told. */
+bool amps_client_may_hold_up(amps_client *client);
 
 /* Signs of life every interval_ms both ways; nothing received for timeout_ms breaks the connection.
  * The start command is the caller's to send. 0 ends it. */

@@ -1,6 +1,8 @@
 /* amps_deliveries.c: streams filled, handlers told in bursts. */
 #include "amps_deliveries.h"
 
+#include "amps_header.h"
+
 void amps_deliveries_init(amps_deliveries *out, const amps_events *events, void *events_context,
                           const atomic_uint *wants, const atomic_uint *waiting, amps_writer *writer)
 {
@@ -56,12 +58,27 @@ void amps_deliveries_last_chance(amps_deliveries *out, const amps_message *messa
     amps_deliveries_tell(out, AMPS_FOR_LAST_CHANCE, message);
 }
 
+bool amps_route_has_discarded(const amps_route *route, const amps_message *message)
+{
+    char        decoded[AMPS_BOOKMARK_SIZE_MAX];
+    amps_slice  bookmark;
+    amps_header header;
+    size_t      size;
+    return route->sink.bookmarks != NULL &&
+           amps_header_parse(message->header, &header, &size) == AMPS_OK &&
+           amps_header_text(&header, AMPS_FIELD_BOOKMARK, decoded, sizeof decoded, &bookmark) ==
+               AMPS_OK &&
+           amps_bookmark_is_discarded(route->sink.bookmarks, bookmark);
+}
+
 /* In its turn: what was collected for other handlers came before it. */
 static void call_function(amps_deliveries *out, const amps_route *route,
                           const amps_message *message)
 {
     amps_deliveries_flush(out);
-    if (amps_route_is_live(route) && !atomic_load(&out->hushed)) {
+    if (message->is_again && amps_route_has_discarded(route, message)) {
+        amps_deliveries_tell(out, AMPS_FOR_DUPLICATE, message);
+    } else if (amps_route_is_live(route) && !atomic_load(&out->hushed)) {
         amps_c_handler_call(route->sink.function, route->sink.user_data, message);
     }
 }
@@ -93,11 +110,26 @@ static amps_status put_in_stream(amps_deliveries *out, amps_stream *stream,
     return amps_stream_put(stream, message);
 }
 
+/* What a newer message has replaced in its stream, nobody can discard any more: it counts as done.
+ * Not when the one that came is the older: it comes a second time, and the newer will, too. */
+static void discard_replaced(const amps_route *route, const amps_message *message)
+{
+    const amps_replaced *replaced = amps_stream_replaced(route->sink.stream);
+    if (replaced != NULL && replaced->bookmark_index > 0 &&
+        replaced->bookmark_index < message->bookmark_index) {
+        amps_bookmark_discard_index(route->sink.bookmarks, replaced->bookmark_index);
+    }
+}
+
 amps_status amps_deliveries_hand(amps_deliveries *out, amps_route *route,
                                  const amps_message *message)
 {
     if (route->sink.stream != NULL) {
-        return put_in_stream(out, route->sink.stream, message);
+        amps_status status = put_in_stream(out, route->sink.stream, message);
+        if (AMPS_UNLIKELY(route->sink.bookmarks != NULL)) {
+            discard_replaced(route, message);
+        }
+        return status;
     }
     if (AMPS_UNLIKELY(route->sink.function != NULL)) {
         call_function(out, route, message);

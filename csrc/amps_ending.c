@@ -17,8 +17,8 @@ void amps_ending_by_completed(amps_ending *ending)
 {
     ending->never = false;
     ending->queries = false;
-    ending->asked |= AMPS_ACK_COMPLETED;
-    ending->owed |= AMPS_ACK_COMPLETED;
+    ending->asked = AMPS_ACK_COMPLETED; /* persisted may come any number of times, or never */
+    ending->owed = (ending->owed & ~(uint32_t)AMPS_ACK_PERSISTED) | AMPS_ACK_COMPLETED;
 }
 
 void amps_ending_group(amps_ending *ending, bool begins)

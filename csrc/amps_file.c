@@ -13,17 +13,21 @@
 #include <unistd.h>
 
 #include "amps_memory.h"
+#include "amps_thread.h"
 
 #define MODE          0666 /* what the umask leaves of it */
 #define OPENS_MAX     16   /* while others keep renaming over the path */
 #define ZEROS_SIZE    ((size_t)1 << 16)
+#define NOTED_MAX     256 /* open files that a fork's child closes at once */
 #define FILE_SIZE_MAX ((uint64_t)INT64_MAX)
 
 struct amps_file {
-    int    fd;
-    char  *path;
-    char  *map; /* NULL: not mapped */
-    size_t map_size;
+    int          fd;
+    _Atomic int *noted; /* where the fd is noted for a fork's child; NULL: nowhere */
+    unsigned     born;  /* the fork generation */
+    char        *path;
+    char        *map; /* NULL: not mapped */
+    size_t       map_size;
 };
 
 /* ---- Failing on demand ---------------------------------------------------------------------- */
@@ -104,6 +108,34 @@ amps_status amps_file_refuse(const amps_file *file, amps_failure *failure, const
     return AMPS_STORE;
 }
 
+/* ---- Forks: a lock lives as long as any process has the file open, and must not outlive ours --
+ */
+
+static _Atomic int noted_fds[NOTED_MAX]; /* fd + 1; 0: free */
+
+static void close_noted(void)
+{
+    for (size_t at = 0; at < NOTED_MAX; at++) {
+        int fd = atomic_exchange(&noted_fds[at], 0) - 1;
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+}
+
+/* One more than there is room for is closed in the child when it lets go of it, or ends. */
+static _Atomic int *note_fd(int fd)
+{
+    amps_fork_tell(close_noted);
+    for (size_t at = 0; at < NOTED_MAX; at++) {
+        int nobody = 0;
+        if (atomic_compare_exchange_strong(&noted_fds[at], &nobody, fd + 1)) {
+            return &noted_fds[at];
+        }
+    }
+    return NULL;
+}
+
 /* ---- Opening and closing -------------------------------------------------------------------- */
 
 static int open_locked(const char *path, amps_failure *failure)
@@ -175,8 +207,22 @@ amps_status amps_file_open(const char *path, amps_file **out, amps_failure *fail
         amps_memory_free(file);
         return status;
     }
+    file->born = amps_fork_generation();
+    file->noted = note_fd(file->fd);
     *out = file;
     return AMPS_OK;
+}
+
+/* What was noted has been closed by the fork, and the number may be another file's by now. */
+static void close_fd(amps_file *file)
+{
+    if (file->noted != NULL && file->born != amps_fork_generation()) {
+        return;
+    }
+    if (file->noted != NULL) {
+        atomic_store(file->noted, 0);
+    }
+    close(file->fd);
 }
 
 void amps_file_close(amps_file *file)
@@ -190,7 +236,7 @@ void amps_file_close(amps_file *file)
 void amps_file_abandon(amps_file *file)
 {
     if (file != NULL) {
-        close(file->fd);
+        close_fd(file);
         amps_memory_free(file->path);
         amps_memory_free(file);
     }

@@ -12,10 +12,10 @@ typedef struct amps_file amps_file;
 
 /* Opens a regular file for reading and writing, makes it if there is none, and takes its lock: who
  * comes second, in this process or another, is refused and has changed nothing. The lock ends with
- * the file, or with the process. */
+ * the file, or with the process: what was forked off from it does not have the file. */
 amps_status amps_file_open(const char *path, amps_file **file, amps_failure *failure);
 void        amps_file_close(amps_file *file); /* unmaps it, too; NULL is welcome */
-/* The same in the child of a fork: the parent's lock and map stay what they are. */
+/* All that the child of a fork may do with it; the parent's lock and map stay what they are. */
 void        amps_file_abandon(amps_file *file);
 const char *amps_file_path(const amps_file *file); /* as it was opened or renamed */
 

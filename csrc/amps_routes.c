@@ -222,6 +222,9 @@ amps_status amps_routes_add(amps_routes *routes, const amps_slice *ids, size_t c
     }
     if (status == AMPS_OK && sink->bookmark_store != NULL) {
         amps_bookmark_store_hold(sink->bookmark_store);
+        if (sink->stream != NULL) {
+            amps_stream_watch_replaced(sink->stream);
+        }
     }
     amps_mutex_unlock(&routes->lock);
     if (status != AMPS_OK) {

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "amps_conflation.h"
+#include "amps_header.h"
 #include "amps_memory.h"
 
 typedef struct block {
@@ -29,7 +30,8 @@ typedef struct entry {
     uint32_t sub_id_size;
     uint32_t node;  /* in the index of a stream that conflates; 0: in none */
     apart   *apart; /* NULL: the bytes are right behind */
-    uint64_t bookmark_index;
+    uint64_t bookmark_index : 63;
+    uint64_t is_again : 1;
 } entry;
 
 #define END_OF_BLOCK UINT32_MAX
@@ -66,6 +68,8 @@ struct amps_stream {
     _Atomic uint64_t put_shown; /* for depth */
     size_t           block_size;
     bool             caught_up; /* it conflates, and every waiting message has been looked at */
+    bool             watches_replaced, has_replaced;
+    amps_replaced    replaced; /* by the last put, if has_replaced */
 
     char             apart_2[CACHE_LINE];
     block           *head; /* from here: the taker's own */
@@ -197,7 +201,8 @@ static void fill_entry(entry *into, const amps_message *message, apart *away)
                 .body_size = (uint32_t)message->body.size,
                 .sub_id_at = has_sub_id ? (uint32_t)(message->sub_id.at - message->header.at) : 0,
                 .sub_id_size = (uint32_t)message->sub_id.size,
-                .bookmark_index = message->bookmark_index,
+                .bookmark_index = message->bookmark_index & (UINT64_MAX >> 1),
+                .is_again = message->is_again,
                 .apart = away};
     char *at = away != NULL ? away->bytes : (char *)(into + 1);
     at = copy_slice(at, message->header);
@@ -244,6 +249,7 @@ static void view_entry(const entry *waiting, amps_message *message)
     message->body = (amps_slice){message->record.at + waiting->record_size, waiting->body_size};
     message->sub_id = (amps_slice){at + waiting->sub_id_at, waiting->sub_id_size};
     message->bookmark_index = waiting->bookmark_index;
+    message->is_again = waiting->is_again != 0;
 }
 
 /* The lock is held. A message that cannot be noted for want of memory waits all the same. */
@@ -288,6 +294,25 @@ static void catch_up(amps_stream *stream)
     }
 }
 
+static void remember_replaced(amps_stream *stream, const entry *waiting)
+{
+    amps_message   message;
+    amps_header    header;
+    size_t         size;
+    amps_slice     bookmark;
+    amps_replaced *replaced = &stream->replaced;
+    view_entry(waiting, &message);
+    if (amps_header_parse(message.header, &header, &size) != AMPS_OK ||
+        amps_header_text(&header, AMPS_FIELD_BOOKMARK, replaced->bookmark,
+                         sizeof replaced->bookmark, &bookmark) != AMPS_OK) {
+        return;
+    }
+    memmove(replaced->bookmark, bookmark.at, bookmark.size);
+    replaced->bookmark_size = bookmark.size;
+    replaced->bookmark_index = waiting->bookmark_index;
+    stream->has_replaced = true;
+}
+
 /* The bytes of a waiting message give way to those of a newer one. The lock is held. */
 static amps_status exchange(entry *waiting, const amps_message *message)
 {
@@ -327,7 +352,11 @@ static bool replace(amps_stream *stream, const amps_message *message,
     uint32_t number = amps_conflation_find(&stream->waiting, key);
     if (number != 0) {
         entry *waiting = amps_conflation_at(&stream->waiting, number);
+        if (stream->watches_replaced) {
+            remember_replaced(stream, waiting);
+        }
         *status = exchange(waiting, message);
+        stream->has_replaced = stream->has_replaced && *status == AMPS_OK;
         if (*status == AMPS_OK) {
             view_entry(waiting, &copy);
             amps_conflation_key there = {moved(key->topic, message, &copy),
@@ -339,6 +368,15 @@ static bool replace(amps_stream *stream, const amps_message *message,
     return number != 0;
 }
 
+void amps_stream_watch_replaced(amps_stream *stream) { stream->watches_replaced = true; }
+
+const amps_replaced *amps_stream_replaced(amps_stream *stream)
+{
+    bool has_replaced = stream->has_replaced;
+    stream->has_replaced = false;
+    return has_replaced ? &stream->replaced : NULL;
+}
+
 static amps_status put_conflated(amps_stream *stream, const amps_message *message)
 {
     amps_message        copy;
@@ -346,6 +384,7 @@ static amps_status put_conflated(amps_stream *stream, const amps_message *messag
     entry              *appended;
     amps_status         status;
     catch_up(stream);
+    stream->has_replaced = false;
     amps_bearing how = amps_conflation_bearing(message, &key);
     if (how == AMPS_REPLACES && replace(stream, message, &key, &status)) {
         return status;

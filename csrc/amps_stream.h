@@ -8,6 +8,7 @@
 #ifndef AMPS_STREAM_H
 #define AMPS_STREAM_H
 
+#include "amps_bookmark.h"
 #include "amps_thread.h"
 
 #define AMPS_STREAM_BLOCK_SIZE_MIN ((size_t)4 << 10)
@@ -20,6 +21,18 @@ void amps_stream_hold(amps_stream *stream); /* one more reference */
 /* Copies a message in; not yet seen by the taker. AMPS_OK, AMPS_NO_MEMORY. A closed or ended stream
  * takes it and forgets it. One that conflates may have it take an older one's place. */
 amps_status amps_stream_put(amps_stream *stream, const amps_message *message);
+
+/* A message that nobody will take any more: a newer one has taken its place. */
+typedef struct amps_replaced {
+    uint64_t bookmark_index;
+    size_t   bookmark_size; /* 0: it had none */
+    char     bookmark[AMPS_BOOKMARK_SIZE_MAX];
+} amps_replaced;
+
+/* From now on it remembers what the last put has replaced. Before anything is put. */
+void amps_stream_watch_replaced(amps_stream *stream);
+/* That, once, until the next put; NULL: nothing. */
+const amps_replaced *amps_stream_replaced(amps_stream *stream);
 
 /* Ends it with AMPS_BROKEN_OFF and keeps this ack for whoever asks why. Without memory for that the
  * outcome is AMPS_NO_MEMORY. */

@@ -21,7 +21,8 @@ static pthread_mutex_t live_lock = PTHREAD_MUTEX_INITIALIZER;
 static amps_cond       live_changed;
 static size_t          live_threads; /* live_lock */
 static atomic_uint     fork_generation;
-static pthread_once_t  once = PTHREAD_ONCE_INIT;
+static void (*_Atomic told_of_fork)(void);
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 uint64_t amps_clock_now(void)
 {
@@ -128,6 +129,10 @@ static void in_child(void)
     amps_mutex_init(&live_lock);
     amps_cond_init(&live_changed);
     live_threads = 0;
+    void (*told)(void) = atomic_load(&told_of_fork);
+    if (told != NULL) {
+        told();
+    }
 }
 
 static void init_once(void)
@@ -236,4 +241,11 @@ unsigned amps_fork_generation(void)
 {
     must(pthread_once(&once, init_once));
     return atomic_load_explicit(&fork_generation, memory_order_relaxed);
+}
+
+void amps_fork_tell(void (*told)(void))
+{
+    must(pthread_once(&once, init_once));
+    AMPS_ASSERT(atomic_load(&told_of_fork) == NULL || atomic_load(&told_of_fork) == told);
+    atomic_store(&told_of_fork, told);
 }

@@ -59,4 +59,8 @@ size_t amps_thread_wait_all(uint64_t deadline);
 /* A number that changes in the child of a fork: compare with the one kept at birth. */
 unsigned amps_fork_generation(void);
 
+/* Runs this in the child of every fork from now on, before fork returns there: only what a signal
+ * handler may do. There is one; the same again changes nothing. */
+void amps_fork_tell(void (*in_child)(void));
+
 #endif

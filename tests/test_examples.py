@@ -25,6 +25,13 @@ merged: {"symbol":"IBM","bid":91.3,"ask":91.4,"venue":"XNYS"}""",
     "regex_topics": "heard of: orders/EMEA and orders/APAC\nheard of: fx.eur",
     "replace_filter": 'received: {"px": 60}',
     "conflated": "conflated by itself: the last of 1000 quotes came among the first",
+    "ha_publisher": "not persisted: 0\neach message once and in order: True",
+    "ha_subscriber": "first run: [0, 1]\nsecond run: [2, 3, 4, 5]",
+    "server_chooser": """connected to the near server
+connected to the far server
+heard: "all is well\"""",
+    "authenticator": "logged on as jill\nlogged on as jill\nthe server knows: ['jill']",
+    "failed_writes": 'refused: orders {"id": 1} not entitled\nin the log: 2 of 3',
     "formats": "nvfix: MSFT 300\ncomposite: 2 parts",
 }
 
@@ -69,7 +76,11 @@ def test_without_a_compiler_the_example_in_c_says_so(monkeypatch, compiler):
 
 
 @pytest.mark.parametrize(
-    "name", ["Client", "CMessageHandler", "Command", "Message", "MessageStream"]
+    "name",
+    [
+        *("Client", "CMessageHandler", "Command", "HAClient", "Message", "MessageStream"),
+        *("MemoryBookmarkStore", "MemoryPublishStore"),
+    ],
 )
 def test_the_examples_in_docstrings_hold(name):
     with Sandbox() as server:

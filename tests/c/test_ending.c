@@ -135,6 +135,21 @@ static void a_subscription_never_ends(void)
     check_stories(stories, COUNT_OF(stories));
 }
 
+static void a_range_ends_with_its_completed_ack(void)
+{
+    const uint32_t asked[] = {0, PERSISTED, PERSISTED | COMPLETED, PROCESSED | PERSISTED};
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        amps_ending ending;
+        amps_ending_init(&ending, AMPS_COMMAND_SUBSCRIBE, asked[i], false);
+        amps_ending_by_completed(&ending);
+        amps_ending_ack(&ending, AMPS_ACK_PROCESSED, false, false);
+        amps_ending_ack(&ending, AMPS_ACK_PERSISTED, false, false);
+        CHECK(!amps_ending_is_complete(&ending));
+        amps_ending_ack(&ending, AMPS_ACK_COMPLETED, false, false);
+        CHECK(amps_ending_is_complete(&ending) && amps_ending_is_over(&ending));
+    }
+}
+
 int main(void)
 {
     RUN(a_query_ends_with_its_group);
@@ -142,5 +157,6 @@ int main(void)
     RUN(last_words_that_were_asked_for_are_waited_for);
     RUN(other_commands_end_with_the_last_ack_asked_for);
     RUN(a_subscription_never_ends);
+    RUN(a_range_ends_with_its_completed_ack);
     return 0;
 }

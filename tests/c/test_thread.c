@@ -251,6 +251,23 @@ static void only_the_child_of_a_fork_has_another_generation_and_no_threads(void)
     worker_fini(&work);
 }
 
+static int told;
+
+static void note_fork(void) { told++; }
+
+static void the_child_of_a_fork_is_told_before_all_else(void)
+{
+    int how;
+    amps_fork_tell(note_fork);
+    amps_fork_tell(note_fork);
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(told == 1 ? 0 : 1);
+    }
+    CHECK(waitpid(child, &how, 0) == child && how == 0);
+    CHECK_NUMBER(told, 0);
+}
+
 int main(void)
 {
     RUN(only_a_free_mutex_is_taken_by_trying);
@@ -264,5 +281,6 @@ int main(void)
     RUN(without_memory_no_thread_starts);
     RUN(a_thread_the_system_refuses_is_an_outcome);
     RUN(only_the_child_of_a_fork_has_another_generation_and_no_threads);
+    RUN(the_child_of_a_fork_is_told_before_all_else);
     return 0;
 }

@@ -8,6 +8,8 @@ import pytest
 import AMPS
 from amps_sandbox import Sandbox
 
+from .failover import QUICK_MS, Watched, chooser_of
+from .readers import make_reader
 from .scripted_peer import PATIENCE_S, ScriptedPeer, wait_until
 
 TEST_S_MAX = 60  # a test that hangs ends here, with the stacks of all threads
@@ -68,6 +70,26 @@ def log_on(new_client):
 
 
 @pytest.fixture
+def new_ha():
+    """Makes HAClients for these servers, quick to try again, that are closed after the test. What
+    they report is appended to their `problems`."""
+    made = []
+
+    def make(*servers, name="tester", delay=QUICK_MS, **options):
+        client = AMPS.HAClient(name, **options)
+        made.append(client)
+        client.set_server_chooser(chooser_of(*servers))
+        client.set_reconnect_delay(delay)
+        client.problems = Watched()
+        client.set_exception_listener(client.problems)
+        return client
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
 def new_ha_client():
     """Makes HA clients of these addresses, not connected, that try again soon. Stores in memory
     unless a publish store is given; no_store=True for none."""
@@ -90,6 +112,18 @@ def new_ha_client():
         each.close()
 
 
+@pytest.fixture
+def come_up(new_ha):
+    """The same, connected and logged on."""
+
+    def make(*servers, **options):
+        client = new_ha(*servers, **options)
+        client.connect_and_logon()
+        return client
+
+    return make
+
+
 def come_back(client):
     """A disconnect handler as programs have it."""
     client.connect(client.get_uri())
@@ -107,6 +141,27 @@ def returning(log_on):
         return client
 
     return make
+
+
+@pytest.fixture
+def logged():
+    """A sandbox with a transaction log and records of its topics."""
+    with Sandbox(topics=["orders:/id"], txlog=["orders", "quotes"], ack_conflation="10ms") as made:
+        yield made
+
+
+@pytest.fixture
+def new_reader():
+    """Makes readers of a log that are closed after the test: see `make_reader`."""
+    made = []
+
+    def make(*servers, **options):
+        made.append(make_reader(*servers, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
 
 
 class Inbox:

@@ -165,3 +165,21 @@ def test_bad_arguments_for_the_log_are_one_clear_line(arguments, said):
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("amps-sandbox: ") and said in done.stderr
+
+
+def test_a_callback_that_fails_on_a_replay_costs_its_connection_only(connect):
+    def on_frame(seen_frame):
+        if seen_frame.client == "r" and seen_frame.header.get("bm", "").endswith("|3000|"):
+            raise RuntimeError("not this one")
+
+    lines = []
+    with Sandbox(txlog=["t"], on_frame=on_frame, log=lines.append) as sandbox:
+        publisher = connect(sandbox, "a")
+        for number in range(1, 4_001):
+            publisher.publish("t", b"", s=number)
+        publisher.everything_before()
+        reader = connect(sandbox, "r")
+        reader.send({"c": "subscribe", "cid": "1", "t": "t", "bm": "0"})
+        sandbox.wait_until(lambda: len(sandbox.clients()) == 1)
+        assert publisher.everything_before() == []
+    assert any("'r': closed: internal error" in line for line in lines)

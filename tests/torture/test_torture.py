@@ -2,7 +2,7 @@
 
 import random
 
-from . import publisher
+from . import publisher, subscriber
 from .common import SEED_MAX
 
 SHORT_KILLS = 20
@@ -14,3 +14,11 @@ def test_publisher_short(tmp_path):
     print(f"seed {seed}")
     figures = publisher.run(SHORT_KILLS, seed, tmp_path)
     assert figures.promised > 0
+
+
+def test_subscriber_short(tmp_path):
+    """Every message is processed, and none again whose discard() had returned."""
+    seed = random.randrange(SEED_MAX)
+    print(f"seed {seed}")
+    figures = subscriber.run(SHORT_KILLS, seed, tmp_path)
+    assert figures.published > 0

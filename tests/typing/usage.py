@@ -146,3 +146,41 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+class Alternating:
+    """A server chooser of the user's own."""
+
+    def __init__(self, uris: list[str]) -> None:
+        self.uris = uris
+
+    def get_current_uri(self) -> str | None:
+        return self.uris[0] if self.uris else None
+
+    def get_current_authenticator(self) -> AMPS.Authenticator | None:
+        return Token()
+
+    def report_failure(self, exception: BaseException, info: dict[str, str]) -> None:
+        self.uris.append(self.uris.pop(0))
+
+    def report_success(self, info: dict[str, str]) -> None:
+        return None
+
+
+def survive(uris: list[str]) -> int:
+    with AMPS.HAClient("publisher-1", publish_store="publishes.store") as client:
+        client.set_server_chooser(Alternating(uris))
+        client.set_reconnect_delay_strategy(AMPS.ExponentialDelayStrategy(100, 5000))
+        client.set_bookmark_store(AMPS.MMapBookmarkStore("bookmarks.log"))
+        client.connect_and_logon()
+
+        def done(message: AMPS.Message) -> None:
+            client.discard(message)
+
+        sub_id: str = client.bookmark_subscribe(
+            done, "orders", AMPS.Client.Bookmarks.MOST_RECENT, sub_id="orders-1"
+        )
+        client.unsubscribe(sub_id)
+        number: int = client.publish("orders", "{}")
+        client.publish_flush(1000)
+        return number + client.get_unpersisted_count()
