@@ -229,13 +229,12 @@ static void refill(void *context)
 {
     amps_stored *stored = context;
     amps_status  status = AMPS_OK;
-    while (status == AMPS_OK && stored->follows) {
+    while ((status == AMPS_OK || status == AMPS_TOO_LARGE) && stored->follows) {
         status = send_next(stored);
     }
     if (status == AMPS_END || !stored->follows) {
         amps_writer_caught_up(stored->writer);
-    } else if (status != AMPS_AGAIN && status != AMPS_TOO_LARGE && status != AMPS_DISCONNECTED &&
-               status != AMPS_CLOSED) {
+    } else if (status != AMPS_AGAIN && status != AMPS_DISCONNECTED && status != AMPS_CLOSED) {
         amps_writer_break_held(stored->writer, status); /* what is kept goes with the next one */
     }
 }
