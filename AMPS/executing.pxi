@@ -70,7 +70,7 @@ cdef class Executing(Publishing):
         else:
             self.tell(&header, body.bytes, command, facts, routing, ack_types)
         if wants_stream:
-            return routing.stream
+            return routing.hand_over()
         return id_text(routing.sub_id or routing.query_id or routing.command_id or b"")
 
     cdef int tell(self, amps_header *header, amps_slice body, Command command,

@@ -43,7 +43,7 @@ cdef class Resubscribing(Client):
         """A stream ends with its connection for good; what it was for is not placed again."""
         if self.records is not None:
             for record in self.records.in_order():
-                if (<Record>record).routing.stream is not None:
+                if (<Record>record).routing.has_stream():
                     self.records.drop(record)
         return 0
 
@@ -159,7 +159,10 @@ cdef class Resubscribing(Client):
         """Places all subscriptions, one after the other, in their order."""
         for record in self.records.in_order():
             self.check_going_on(closings)
-            if self.records.has(record):  # else it was unsubscribed meanwhile
+            routing = (<Record>record).routing
+            if (<Routing>routing).has_stream() and (<Routing>routing).stream_now() is None:
+                self.records.drop(record)  # nobody would take what comes
+            elif self.records.has(record):  # else it was unsubscribed meanwhile
                 self.place(record)
         for group in self.records.groups():
             self.check_going_on(closings)
@@ -251,10 +254,11 @@ cdef class Resubscribing(Client):
     cdef int drop_record(self, Record record, object problem) except -1:
         cdef amps_sink sink
         cdef Record older = record.older
+        cdef MessageStream stream = record.routing.stream_now()
         record.error = problem
         self.records.refuse(record)
-        if record.routing.stream is not None:
-            record.routing.stream.problem = problem
+        if stream is not None:
+            stream.problem = problem
         record.routing.lasts = False
         remove_route(self, AMPS_ID_OF_COMMAND, record.command_id, &sink)
         if older is not None:
