@@ -5,7 +5,7 @@ import pytest
 import AMPS
 
 from .custom_stores import PlainStore
-from .readers import EPOCH, MOST_RECENT, bookmarks_of, starts, wait_starts, write
+from .readers import EPOCH, MOST_RECENT, starts, wait_starts, write
 from .scripted_peer import ack, delivery, say, wait_until
 
 
