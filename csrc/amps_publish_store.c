@@ -376,16 +376,11 @@ static amps_status add_to_both(amps_publish_store *store, uint64_t sequence, amp
     return status != AMPS_OK ? status : amps_memory_records_add(&store->memory, sequence, frame);
 }
 
-amps_status amps_publish_store_add(amps_publish_store *store, uint64_t sequence, amps_slice frame,
-                                   amps_failure *failure)
+/* With the lock held. */
+static amps_status add(amps_publish_store *store, uint64_t sequence, amps_slice frame,
+                       amps_failure *failure)
 {
-    if (AMPS_UNLIKELY(frame.size > AMPS_MEMORY_RECORD_SIZE_MAX)) {
-        return AMPS_TOO_LARGE;
-    }
-    amps_status status = enter(store);
-    if (status != AMPS_OK) {
-        return status;
-    }
+    amps_status status;
     if (AMPS_UNLIKELY(assigned(store) == UINT64_MAX)) {
         status = refuse(failure, "the publish store", "it has no sequence numbers left");
     } else if (sequence != assigned(store) + 1) {
@@ -399,6 +394,65 @@ amps_status amps_publish_store_add(amps_publish_store *store, uint64_t sequence,
     }
     if (AMPS_LIKELY(status == AMPS_OK)) {
         assign(store, sequence);
+    }
+    return status;
+}
+
+amps_status amps_publish_store_add(amps_publish_store *store, uint64_t sequence, amps_slice frame,
+                                   amps_failure *failure)
+{
+    if (AMPS_UNLIKELY(frame.size > AMPS_MEMORY_RECORD_SIZE_MAX)) {
+        return AMPS_TOO_LARGE;
+    }
+    amps_status status = enter(store);
+    if (status == AMPS_OK) {
+        status = add(store, sequence, frame, failure);
+        amps_mutex_unlock(&store->lock);
+    }
+    return status;
+}
+
+/* Would a record of this size have to wait for the file? With the lock held. */
+static bool would_wait(const amps_publish_store *store, size_t size)
+{
+    if (store->file == NULL) {
+        return false;
+    }
+    if (store->is_hybrid) {
+        size_t cost = amps_memory_records_cost(size);
+        return cost > store->memory_max || store->memory.used > store->memory_max - cost;
+    }
+    return store->syncs || amps_file_records_lacks(store->file, size) > 0;
+}
+
+amps_status amps_publish_store_begin(amps_publish_store *store, bool at_once, uint64_t *sequence)
+{
+    if (is_forked(store)) {
+        return AMPS_FORKED;
+    }
+    if (!at_once) {
+        amps_mutex_lock(&store->lock);
+    } else if (AMPS_UNLIKELY(!amps_mutex_try(&store->lock))) {
+        return AMPS_MORE;
+    }
+    if (AMPS_UNLIKELY(store->closed)) {
+        amps_mutex_unlock(&store->lock);
+        return AMPS_CLOSED;
+    }
+    *sequence = assigned(store) + 1;
+    return AMPS_OK;
+}
+
+amps_status amps_publish_store_end(amps_publish_store *store, uint64_t sequence, amps_slice frame,
+                                   bool at_once, amps_failure *failure)
+{
+    amps_status status = AMPS_OK;
+    if (AMPS_UNLIKELY(frame.size > AMPS_MEMORY_RECORD_SIZE_MAX)) {
+        status = AMPS_TOO_LARGE;
+    } else if (AMPS_UNLIKELY(at_once && would_wait(store, frame.size))) {
+        status = AMPS_MORE;
+    } else if (AMPS_LIKELY(frame.at != NULL)) {
+        status = add(store, sequence, frame, failure);
     }
     amps_mutex_unlock(&store->lock);
     return status;
