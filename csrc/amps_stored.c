@@ -112,10 +112,9 @@ static amps_status enter(amps_stored *stored, bool at_once, amps_kept *kept)
 }
 
 /* There was no memory to write it. */
-static amps_status leave(amps_stored *stored, amps_kept *kept)
+static amps_status leave(amps_stored *stored)
 {
-    const amps_slice no_frame = {NULL, 0};
-    amps_publish_store_end(stored->store, kept->sequence, no_frame, false, NULL);
+    amps_publish_store_cancel(stored->store);
     amps_mutex_unlock(&stored->writer->lock);
     return AMPS_NO_MEMORY;
 }
@@ -153,7 +152,7 @@ amps_status amps_stored_publish(amps_stored *stored, amps_header *header, amps_s
     size_t size = amps_frame_size_max(header, body);
     char  *at = size <= AMPS_SEND_FRAME_SIZE_MAX ? place_for(stored, size, &direct) : NULL;
     if (at == NULL) {
-        status = leave(stored, kept);
+        status = leave(stored);
         return size <= AMPS_SEND_FRAME_SIZE_MAX ? status : AMPS_TOO_LARGE;
     }
     amps_slice frame = {at, amps_frame_write(header, body, at)};
@@ -192,7 +191,7 @@ amps_status amps_stored_publish_prepared(amps_stored *stored, amps_slice header,
     }
     char *at = place_for(stored, size, &direct);
     if (AMPS_UNLIKELY(at == NULL)) {
-        return leave(stored, kept);
+        return leave(stored);
     }
     amps_slice number = digits_of(stored, kept->sequence);
     amps_slice frame = {at, write_prepared(at, header, body, number)};
