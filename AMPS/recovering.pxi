@@ -8,6 +8,9 @@ cdef enum:
     BRIEF_MS = 1000       # a connection that was lost so soon after it was ready was no success
     BRIEF_IN_TURN_MAX = 3 # after so many of them the delays grow as if none had worked out
 
+# What is kept to be placed waits for the way back, even when commands are not to be repeated.
+cdef frozenset _PLACED = frozenset(("subscribe", "delta_subscribe", "sow_and_subscribe",
+                                    "sow_and_delta_subscribe"))
 cdef double WAIT_MS_MAX = 1e15  # a delay: what is more is taken for this
 
 
@@ -276,8 +279,8 @@ cdef class Recovering(Resubscribing):
         if not self.has_come_up:
             raise _exceptions.DisconnectedException(
                 f"{doing}: not connected: call connect_and_logon() first")
-        if self.given_up or not self.retries or amps_client_in_handler(self.core) \
-                or self.is_recovering_thread():
+        if self.given_up or amps_client_in_handler(self.core) or self.is_recovering_thread() \
+                or not (self.retries or doing in _PLACED):
             raise _exceptions.DisconnectedException(f"{doing}: {self.why_not_connected()}")
         closings = self.closings
         while not self.ready:
