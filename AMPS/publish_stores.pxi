@@ -19,7 +19,7 @@ cdef class Store:
     cdef amps_publish_store *core
     cdef object path             # None: in memory
     cdef object resize_handler
-    cdef bint error_on_gap, truncates
+    cdef bint error_on_gap, truncates, syncs
     cdef uint64_t found          # the highest number when it was made: those above are of this run
     cdef Connection user         # the client whose publish it keeps, if through Python
     cdef bint has_followed       # a client has logged on with it
@@ -52,7 +52,7 @@ cdef class Store:
         options.block_size = store_number("blockSize", block_size, AMPS_STORE_BLOCK_SIZE_MIN,
                                           AMPS_STORE_BLOCK_SIZE_MAX)
         options.blocks_per_growth = store_number("blocksPerRealloc", blocks, 1, 1 << 40)
-        if options.block_size * options.blocks_per_growth > <size_t>1 << 46:
+        if options.blocks_per_growth > (<size_t>1 << 46) // options.block_size:
             raise _exceptions.UsageException(
                 f"blocksPerRealloc {blocks} x blockSize {block_size} bytes is more than any "
                 "machine has")
@@ -72,7 +72,8 @@ cdef class Store:
                     status = amps_publish_store_open(name, options, &failure, &self.core)
         if status != AMPS_OK:
             self.core = NULL
-            raise store_error(status, f"opening {path!r}", &failure)
+            raise store_error(status, "making a store" if path is None else f"opening {path!r}",
+                              &failure)
         self.found = amps_publish_store_last_assigned(self.core)
         return 0
 
@@ -82,8 +83,9 @@ cdef class Store:
         return 0
 
     cdef bint is_quick(self) noexcept:
-        """Does keeping a message never wait for a disk?"""
-        return self.path is None
+        """May it be tried to keep a message without letting the GIL go? The core says where that
+        would wait; with `sync_on_store` it always would."""
+        return not self.syncs
 
     def store(self, message):
         """Gives a `Message` the next number, keeps it and returns that number. May wait for the
@@ -275,7 +277,7 @@ cdef class PublishStore(Store):
                  blockSize=BLOCK_SIZE, *, sync_on_store=False):
         cdef amps_publish_store_options options
         memset(&options, 0, sizeof(options))
-        options.sync_on_store = bool(sync_on_store)
+        options.sync_on_store = self.syncs = bool(sync_on_store)
         self.make(&options, filename, None, blocksPerRealloc, blockSize, errorOnPublishGap)
 
     def truncate_on_close(self, truncate=True):

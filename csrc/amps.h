@@ -227,7 +227,8 @@ typedef struct amps_burst {
 } amps_burst;
 
 bool amps_burst_goes_on(const amps_burst *burst); /* false: closed meanwhile, call nobody */
-/* Of a message that came again: has the program discarded the earlier copy since it was received? */
+/* Of a message that came again: has the program discarded the earlier copy since it was received?
+ */
 bool amps_route_has_discarded(const amps_route *route, const amps_message *message);
 bool amps_route_is_live(const amps_route *route); /* false: unsubscribed meanwhile, do not call */
 
