@@ -17,9 +17,10 @@ cdef class Asking(Connection):
 
     def set_retry_on_disconnect(self, enabled):
         """Sets whether a command that was cut off is sent once more, when the disconnect handler
-        has brought the client back; at first it is. Such a command waits for the handler. Publishes
-        and flushes are not repeated: what was sent before may be lost, and the caller should hear
-        of it. A second cut raises `RetryOperationException`."""
+        has brought the client back; at first it is. Such a command waits for the handler; an
+        `HAClient` comes back without one, and sends a publish it has no store for again, too. Else
+        publishes and flushes are not repeated: what was sent before may be lost, and the caller
+        should hear of it. A second cut raises `RetryOperationException`."""
         self.retries = bool(enabled)
 
     def get_retry_on_disconnect(self):

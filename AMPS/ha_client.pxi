@@ -125,7 +125,7 @@ cdef class HAClient(Recovering):
         return self.strategy
 
     def set_timeout(self, timeout):
-        """Sets how many milliseconds a connection and its logon may take together; 0: any time. At
+        """Sets how many milliseconds a connection, and then its logon, may take; 0: any time. At
         first 10000."""
         self.logon_ms = milliseconds(timeout)
 

@@ -151,7 +151,8 @@ cdef class Publishing(Storing):
         a message larger than a batch leaves at once, after those gathered. Order is kept. No batch
         is larger than the send buffer. `batchSize` 0 sends what was gathered and ends it. When the
         connection is lost, those gathered are among the unsent ones of the exception listener's
-        `DisconnectedException`. Does not wait; raises `UsageException` for negative numbers.
+        `DisconnectedException`; an `HAClient` sends them when it is back, unless told not to retry.
+        Does not wait; raises `UsageException` for negative numbers.
         """
         size = either(batchSize, batch_size, "batchSize")
         timeout = milliseconds(either(batchTimeoutMillis, batch_timeout_millis,

@@ -7,8 +7,10 @@ import time
 import pytest
 
 import AMPS
+from amps_sandbox import Sandbox
 
 from .calls import Failing, wait_handled
+from .custom_stores import PlainStore
 from .failover import bodies, wait_back, wait_ready, watch
 from .scripted_peer import (
     PATIENCE_S,
@@ -128,23 +130,31 @@ def test_case_6_handlers_never_overlap_across_a_reconnect(peer, come_up):
     assert set(overlaps) == {1}
 
 
-def test_case_7_eight_publishers_a_handler_and_a_python_store(sandbox, come_up):
-    """Shorter than the case's 60 s: any deadlock of locks and interpreter shows at once."""
-    client = come_up(sandbox)
-    got, counts = [], 2000
-    client.subscribe(lambda message: got.append(message.get_data()), "t")
-    numbers = [[] for _ in range(8)]
+def test_case_7_eight_publishers_a_handler_and_a_python_bookmark_store(new_ha):
+    """Shorter than the case's 60 s: a deadlock of locks and interpreter shows at once."""
+    with Sandbox(txlog=["t"], ack_conflation="1ms") as server:
+        client, got, count = new_ha(server), [], 500
+        client.set_bookmark_store(PlainStore())
+        client.connect_and_logon()
 
-    def publish(mine):
-        mine += [client.publish("t", "x") for _ in range(counts)]
+        def handler(message):
+            got.append(message.get_data())
+            client.discard(message)
 
-    threads = [Failing(publish, mine) for mine in numbers]
-    assert [thread.result() for thread in threads] == [None] * 8
-    client.publish_flush(30_000)
-    wait_until(lambda: len(got) == 8 * counts)
-    every = [number for mine in numbers for number in mine]
-    assert len(set(every)) == len(every)
-    assert all(mine == sorted(mine) for mine in numbers)
+        client.bookmark_subscribe(handler, "t", AMPS.Client.Bookmarks.EPOCH)
+        numbers = [[] for _ in range(8)]
+
+        def publish(mine):
+            mine += [client.publish("t", "x") for _ in range(count)]
+
+        threads = [Failing(publish, mine) for mine in numbers]
+        assert [thread.result() for thread in threads] == [None] * 8
+        client.publish_flush(30_000)
+        wait_until(lambda: len(got) == 8 * count)
+        every = [number for mine in numbers for number in mine]
+        assert len(set(every)) == len(every) == 8 * count
+        assert all(mine == sorted(mine) for mine in numbers)
+        assert not client.problems.items
 
 
 def test_case_8_the_server_sees_rising_numbers_from_sixteen_threads(peer, come_up):
