@@ -106,7 +106,6 @@ cdef class Storing(CustomStoring):
         return self.has_store()
 
     cdef bint keeps_publishes(self) noexcept:
-        self.custom_follows = False
         return self.has_store()
 
     cdef uint64_t send_delete(self, amps_header *header, amps_slice body,
