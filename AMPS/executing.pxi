@@ -72,10 +72,8 @@ cdef class Executing(Publishing):
             command.last_sequence = number or command.last_sequence
         else:
             self.tell(&header, body.bytes, command, facts, routing, ack_types)
-        if routing.record is not None:
-            routing.record.give_stream()
         if wants_stream:
-            return stream
+            return routing.hand_over()
         return id_text(routing.sub_id or routing.query_id or routing.command_id or b"")
 
     cdef int tell(self, amps_header *header, amps_slice body, Command command,

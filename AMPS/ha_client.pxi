@@ -64,6 +64,8 @@ cdef class HAClient(Recovering):
         Stores that were set by a call stay open. Idempotent; legal on any thread and in
         handlers."""
         super().close()
+        if self.core is NULL or amps_client_is_inherited(self.core):
+            return  # the files are the parent's
         publish, self.publish_own = self.publish_own, None
         bookmark, self.bookmark_own = self.bookmark_own, None
         if publish is not None:
@@ -201,5 +203,7 @@ cdef int discard_in(BookmarkStore store, Message message) except -1:
             != AMPS_OK or escaped:
         store.discard_message(message)
         return 0
-    return store.check_discard(amps_bookmark_discard(store.sub_of(message), bookmark),
-                               message.get_sub_id())
+    cdef amps_status status = amps_bookmark_discard(store.sub_of(message), bookmark)
+    if status != AMPS_OK:
+        check_bookmark_status(status, message.get_sub_id())
+    return 0

@@ -16,21 +16,7 @@ cdef class Record:
     cdef bint is_accepted
     cdef object error             # why it could not be placed again
     cdef unsigned long long placed_in  # the attempt in which it was placed last
-    cdef object stream            # a weak reference on it, once the program has it
     cdef Message ack              # the server's word when it was placed last
-
-    cdef int give_stream(self) except -1:
-        """The stream is the program's now, which may forget it."""
-        if self.routing.stream is not None:
-            self.stream, self.routing.stream = _weak(self.routing.stream), None
-        return 0
-
-    cdef bint is_of_stream(self) noexcept:
-        return self.stream is not None or self.routing.stream is not None
-
-    cdef object the_stream(self):
-        """It, or None."""
-        return self.routing.stream if self.stream is None else self.stream()
 
     cdef Message as_message(self):
         """What is sent to place it, for who is asked about a failure."""

@@ -5,7 +5,11 @@
 
 cdef enum:
     LOGON_TIMEOUT_MS = 10000
-    WAIT_MS_MAX = 1 << 52  # a delay: what is more is taken for this
+
+# What is kept to be placed waits for the way back, even when commands are not to be repeated.
+cdef frozenset _PLACED = frozenset(("subscribe", "delta_subscribe", "sow_and_subscribe",
+                                    "sow_and_delta_subscribe"))
+cdef double WAIT_MS_MAX = 1e15  # a delay: what is more is taken for this
 
 
 cdef class Recovering(Resubscribing):
@@ -61,8 +65,7 @@ cdef class Recovering(Resubscribing):
         self.begin_attempts(self.closings_before)
         try:
             self.check_going_on(self.closings_of_attempt)
-            self.tell_chooser(_exceptions.DisconnectedException(
-                f"connection to {self.masked_uri} lost: {self.why}"), False, self.given_uri)
+            self.tell_chooser(_exceptions.DisconnectedException(self.why), False, self.given_uri)
         except BaseException as problem:
             self.give_up_quietly(problem)
         self.go_on()
@@ -257,8 +260,8 @@ cdef class Recovering(Resubscribing):
         if not self.has_come_up:
             raise _exceptions.DisconnectedException(
                 f"{doing}: not connected: call connect_and_logon() first")
-        if self.given_up or not self.retries or amps_client_in_handler(self.core) \
-                or self.is_recovering_thread():
+        if self.given_up or amps_client_in_handler(self.core) or self.is_recovering_thread() \
+                or not (self.retries or doing in _PLACED):
             raise _exceptions.DisconnectedException(f"{doing}: {self.why_not_connected()}")
         closings = self.closings
         while not self.ready:

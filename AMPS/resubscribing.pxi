@@ -42,7 +42,7 @@ cdef class Resubscribing(Client):
         """A stream ends with its connection for good; what it was for is not placed again."""
         if self.records is not None:
             for record in self.records.in_order():
-                if (<Record>record).is_of_stream():
+                if (<Record>record).routing.has_stream():
                     self.records.drop(record)
         return 0
 
@@ -158,7 +158,10 @@ cdef class Resubscribing(Client):
         """Places all subscriptions, one after the other, in their order."""
         for record in self.records.in_order():
             self.check_going_on(closings)
-            if self.records.has(record):  # else it was unsubscribed meanwhile
+            routing = (<Record>record).routing
+            if (<Routing>routing).has_stream() and (<Routing>routing).stream_now() is None:
+                self.records.drop(record)  # nobody would take what comes
+            elif self.records.has(record):  # else it was unsubscribed meanwhile
                 self.place(record)
         for group in self.records.groups():
             self.check_going_on(closings)
@@ -250,11 +253,11 @@ cdef class Resubscribing(Client):
     cdef int drop_record(self, Record record, object problem) except -1:
         cdef amps_sink sink
         cdef Record older = record.older
+        cdef MessageStream stream = record.routing.stream_now()
         record.error = problem
         self.records.refuse(record)
-        stream = record.the_stream()
         if stream is not None:
-            (<MessageStream>stream).problem = problem
+            stream.problem = problem
         record.routing.lasts = False
         remove_route(self, AMPS_ID_OF_COMMAND, record.command_id, &sink)
         if older is not None:

@@ -9,7 +9,8 @@ cdef class Routing:
 
     cdef object command_id, sub_id, query_id  # bytes; the last two None where there is none
     cdef object on_message                    # a handler, or None
-    cdef MessageStream stream                 # a stream, or None
+    cdef MessageStream stream                 # a stream, or None, until the program has it
+    cdef object weak_stream                   # from then on: it alone keeps it alive
     cdef Handler handler                      # what the core's route points at, when placed
     cdef unsigned int ack_types               # those the application asked for
     cdef amps_command verb
@@ -65,20 +66,35 @@ cdef class Routing:
                 count += 1
         return count
 
+    cdef MessageStream hand_over(self):
+        """Gives the stream to the program."""
+        cdef MessageStream stream = self.stream
+        if stream is not None:
+            self.weak_stream, self.stream = _weak(stream), None
+        return stream
+
+    cdef bint has_stream(self) noexcept:
+        return self.stream is not None or self.weak_stream is not None
+
+    cdef MessageStream stream_now(self):
+        """None, too, when nobody holds it any more."""
+        return self.stream if self.weak_stream is None else self.weak_stream()
+
     cdef int make_sink(self, amps_sink *sink) except -1:
+        cdef MessageStream stream = self.stream_now()
         memset(sink, 0, sizeof(sink[0]))
         sink.verb, sink.ack_types = self.verb, self.ack_types
         sink.many_groups, sink.replaces = self.many_groups, self.replaces
         sink.lasts, sink.is_range = self.lasts, self.is_range
         if isinstance(self.bookmarks, BookmarkStore):
             self.make_bookmarks(sink)
-        if self.stream is not None:
-            self.stream.bookmarks = self.bookmarks
+        if stream is not None:
+            stream.bookmarks = self.bookmarks
         if self.bookmarks is not None and not isinstance(self.bookmarks, BookmarkStore):
-            self.make_gate(sink)
-        elif self.stream is not None:
-            self.stream.renew()
-            sink.stream = self.stream.core
+            self.make_gate(sink, stream)
+        elif stream is not None:
+            stream.renew()
+            sink.stream = stream.core
         elif self.on_message is not None:
             self.handler = Handler.__new__(Handler)
             self.handler.function = self.on_message
@@ -102,15 +118,15 @@ cdef class Routing:
             sink.anchor = amps_slice(PyBytes_AS_STRING(self.anchor), PyBytes_GET_SIZE(self.anchor))
         return 0
 
-    cdef int make_gate(self, amps_sink *sink) except -1:
+    cdef int make_gate(self, amps_sink *sink, MessageStream stream) except -1:
         """A bookmark store of the program's own is asked first, on the receive thread."""
         cdef Gate gate = Gate.__new__(Gate)
         gate.store, gate.sub_id, gate.anchor = self.bookmarks, id_text(self.sub_id), self.anchor
         gate.function, gate.ack_types = self.on_message, self.ack_types
         gate.command_id = self.command_id
-        if self.stream is not None:
-            self.stream.renew()
-            gate.stream, self.stream.is_gated = self.stream.core, True
+        if stream is not None:
+            stream.renew()
+            gate.stream, stream.is_gated = stream.core, True
             amps_stream_hold(gate.stream)
             amps_stream_watch_replaced(gate.stream)
         sink.ack_types |= AMPS_ACK_PROCESSED | AMPS_ACK_PERSISTED | AMPS_ACK_COMPLETED

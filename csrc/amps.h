@@ -27,7 +27,7 @@
     X(AMPS_DISCONNECTED, "not connected", DisconnectedException)                                   \
     X(AMPS_BROKEN_OFF, "the server broke the query off", CommandException)                         \
     X(AMPS_CLOSED, "closed by this program", DisconnectedException)                                \
-    X(AMPS_HEARTBEAT_LOST, "no sign of life from the server", DisconnectedException)               \
+    X(AMPS_HEARTBEAT_LOST, "no sign of life, not even a heartbeat", DisconnectedException)         \
     X(AMPS_ALREADY_CONNECTED, "already connected", AlreadyConnectedException)                      \
     X(AMPS_NOT_RESOLVED, "the host name cannot be resolved", ConnectionRefusedException)           \
     X(AMPS_REFUSED, "cannot connect", ConnectionRefusedException)                                  \
@@ -227,7 +227,8 @@ typedef struct amps_burst {
 } amps_burst;
 
 bool amps_burst_goes_on(const amps_burst *burst); /* false: closed meanwhile, call nobody */
-/* Of a message that came again: has the program discarded the earlier copy since it was received? */
+/* Of a message that came again: has the program discarded the earlier copy since it was received?
+ */
 bool amps_route_has_discarded(const amps_route *route, const amps_message *message);
 bool amps_route_is_live(const amps_route *route); /* false: unsubscribed meanwhile, do not call */
 

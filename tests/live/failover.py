@@ -87,3 +87,9 @@ def bytes_not_read_by(server):
     """How many bytes a server has not taken from its system yet."""
     rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(int(row[4][9:], 16) for row in rows if row[1].endswith(f":{server.port:04X}"))
+
+
+def wait_back(client, states, count):
+    """Until it has come up so many times and may be used: 32 is told a moment before."""
+    wait_ready(states, count)
+    client.execute(AMPS.Command("flush").add_ack_type("processed"))

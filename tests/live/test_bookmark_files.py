@@ -11,7 +11,7 @@ import pytest
 import AMPS
 
 from .readers import EPOCH, MOST_RECENT, starts, write
-from .scripted_peer import PATIENCE_S, wait_until
+from .scripted_peer import PATIENCE_S
 
 
 def read_and_discard(reader, inbox, count, discards):

@@ -5,7 +5,7 @@ import pytest
 import AMPS
 
 from .custom_stores import PlainStore
-from .readers import EPOCH, MOST_RECENT, bookmarks_of, starts, wait_starts, write
+from .readers import EPOCH, MOST_RECENT, starts, wait_starts, write
 from .scripted_peer import ack, delivery, say, wait_until
 
 
@@ -28,9 +28,7 @@ def bodies(stream):
     ("open_mark", "close_mark", "wanted"),
     [("[", "]", "3456"), ("(", ")", "45"), ("[", ")", "345"), ("(", "]", "456")],
 )
-def test_a_stream_of_a_range_ends_by_itself(
-    logged, ten, new_reader, open_mark, close_mark, wanted
-):
+def test_a_stream_of_a_range_ends_by_itself(logged, ten, new_reader, open_mark, close_mark, wanted):
     reader = new_reader(logged)
     place = f"{open_mark}{ten[2]}:{ten[5]}{close_mark}"
     stream = reader.bookmark_subscribe("quotes", place, sub_id="s")
@@ -56,9 +54,7 @@ def test_a_handler_of_a_range_is_let_go_of_at_its_end(logged, ten, new_reader, i
     assert inbox.is_empty()
 
 
-def test_a_range_that_ended_before_a_disconnect_is_not_placed_again(
-    logged, ten, new_reader, inbox
-):
+def test_a_range_that_ended_before_a_disconnect_is_not_placed_again(logged, ten, new_reader, inbox):
     reader = new_reader(logged)
     reader.bookmark_subscribe(inbox, "quotes", f"[{ten[0]}:{ten[1]}]", sub_id="s")
     inbox.bodies(2)

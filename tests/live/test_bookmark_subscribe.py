@@ -196,7 +196,9 @@ def test_a_rate_is_kept(logged, five, new_reader, inbox):
     assert time.monotonic() - began > 3 / 20
 
 
-@pytest.mark.parametrize("options", ["live,rate=10", "live,pause", "rate=fast", "bookmark_not_found"])
+@pytest.mark.parametrize(
+    "options", ["live,rate=10", "live,pause", "rate=fast", "bookmark_not_found"]
+)
 def test_options_that_do_not_fit_are_refused(logged, new_reader, inbox, options):
     reader = new_reader(logged)
     with pytest.raises(AMPS.InvalidOptionsException):

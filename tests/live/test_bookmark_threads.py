@@ -86,8 +86,9 @@ def test_discards_of_many_threads_while_messages_come(logged, new_reader, inbox)
     numbers = [message.get_bookmark_seq_no() for message in rest]
     assert numbers == list(range(count // 2 + 1, count + 1))
     wait_until(
-        lambda: reader.get_most_recent("s").split(",")[0]
-        == logged.journal()[count // 2 - 1].bookmark,
+        lambda: (
+            reader.get_most_recent("s").split(",")[0] == logged.journal()[count // 2 - 1].bookmark
+        ),
         "all discards",
     )
 

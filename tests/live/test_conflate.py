@@ -21,8 +21,7 @@ def subscribed(peer, log_on):
     return stream, server
 
 
-def test_the_newest_of_a_key_takes_the_place_of_the_older(subscribed):
-    """Case 98 of the conformance list."""
+def test_case_98_the_newest_of_a_key_takes_the_place_of_the_older(subscribed):
     stream, server = subscribed
     assert stream.conflate() is stream
     server.send(delivery(b"1", k="k1") + delivery(b"2", k="k2") + delivery(b"3", k="k1"))

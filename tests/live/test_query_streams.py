@@ -192,7 +192,7 @@ def test_a_failed_last_ack_is_seen_and_ends_the_stream(peer, log_on):
 
 
 @pytest.mark.parametrize("end", ["hang_up", "reset"])
-def test_a_query_cut_off_raises_after_what_had_arrived(peer, log_on, end):
+def test_case_95_a_query_cut_off_raises_after_what_had_arrived(peer, log_on, end):
     """MS-6, case 95: partial results are never passed off as complete."""
     answer = send_in_turn(accepted, lambda s: marker(s, "group_begin"), lambda s: records(s, "a"))
     server = peer(sow=answer)

@@ -28,7 +28,7 @@ def test_a_loop_gets_every_message_in_order(sandbox, log_on):
     assert len({id(message) for message in got}) == 5000
 
 
-def test_a_timeout_gives_none_and_the_stream_goes_on(sandbox, log_on):
+def test_case_94_a_timeout_gives_none_and_the_stream_goes_on(sandbox, log_on):
     """Case 94 of the conformance list. Point 7 of the smoke checklist."""
     client = log_on(sandbox)
     stream = client.subscribe("t")
@@ -57,7 +57,7 @@ def test_closing_the_client_ends_the_stream_after_what_had_arrived(sandbox, log_
 
 
 @pytest.mark.parametrize("how", ["hang_up", "reset"])
-def test_a_lost_connection_ends_the_stream_after_what_had_arrived(peer, log_on, how):
+def test_case_96_a_lost_connection_ends_the_stream_after_what_had_arrived(peer, log_on, how):
     """Case 96 of the conformance list, for a plain client: the loss is raised once."""
     server = peer()
     stream = log_on(server).subscribe("t", sub_id="s")
@@ -83,7 +83,7 @@ def test_closing_a_stream_unsubscribes_and_drops_what_waits(sandbox, log_on):
 
 
 @pytest.mark.parametrize("close", ["stream", "client"])
-def test_closing_from_another_thread_wakes_who_waits(sandbox, log_on, close):
+def test_case_99_closing_from_another_thread_wakes_who_waits(sandbox, log_on, close):
     client = log_on(sandbox)
     stream = client.subscribe("t")
     ended = []
@@ -146,7 +146,7 @@ def test_a_stream_keeps_its_client_alive(sandbox, log_on):
     sandbox.wait_until(lambda: [each.name for each in sandbox.clients()] == ["tester"])
 
 
-def test_no_more_than_the_depth_waits_and_nothing_is_lost(sandbox, log_on):
+def test_case_97_no_more_than_the_depth_waits_and_nothing_is_lost(sandbox, log_on):
     """Point 7 of the smoke checklist."""
     client, publisher = log_on(sandbox), log_on(sandbox, "publisher")
     stream = client.subscribe("t").max_depth(10)
@@ -163,7 +163,7 @@ def test_no_more_than_the_depth_waits_and_nothing_is_lost(sandbox, log_on):
     assert deepest <= 10
 
 
-def test_a_full_stream_does_not_keep_its_own_thread_from_asking(sandbox, log_on):
+def test_case_97_a_full_stream_does_not_keep_its_own_thread_from_asking(sandbox, log_on):
     client = log_on(sandbox)
     stream = client.subscribe("t").max_depth(2)
     for _ in range(3):

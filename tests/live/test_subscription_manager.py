@@ -359,9 +359,7 @@ def test_an_explicit_start_begins_anew_only_once(logged, new_reader, inbox):
     assert inbox.is_empty()
 
 
-def test_a_subscription_that_was_never_accepted_starts_where_it_was_told(
-    peer, new_reader, inbox
-):
+def test_a_subscription_that_was_never_accepted_starts_where_it_was_told(peer, new_reader, inbox):
     """And not where an older one with its id had been."""
     server = peer(subscribe=in_turn(say(), hang_up, say()))
     reader = new_reader(server)

@@ -184,9 +184,7 @@ def test_a_member_that_is_replaced_stays_in_its_group(logged, paused_pair, inbox
     say(reader, "resume", "a,b")
     for box in boxes.values():
         box.bodies(4)
-    reader.bookmark_subscribe(
-        inbox, "quotes", EPOCH, filter="1 = 1", sub_id="a", options="replace"
-    )
+    reader.bookmark_subscribe(inbox, "quotes", EPOCH, filter="1 = 1", sub_id="a", options="replace")
     lose(logged, reader)
     assert [each[:2] for each in told(logged)] == [
         ("a", "pause"),
@@ -198,9 +196,7 @@ def test_a_member_that_is_replaced_stays_in_its_group(logged, paused_pair, inbox
 
 def test_what_is_replaced_while_it_is_paused_stays_so(logged, paused_pair, inbox):
     reader, boxes = paused_pair()
-    reader.bookmark_subscribe(
-        inbox, "quotes", EPOCH, filter="1 = 1", sub_id="a", options="replace"
-    )
+    reader.bookmark_subscribe(inbox, "quotes", EPOCH, filter="1 = 1", sub_id="a", options="replace")
     lose(logged, reader)
     assert told(logged)[0][:2] == ("a", "pause")
     assert inbox.is_empty()

@@ -1,4 +1,4 @@
-"""A subscriber is killed at random moments while its servers fail over: it processes everything, and
+"""A subscriber is killed at random moments while its servers fail over: all is processed, and
 nothing again whose discard() had returned.
 
 python -m tests.torture.subscriber --kills 200 [--seed N]
