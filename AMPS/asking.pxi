@@ -229,7 +229,7 @@ cdef class Asking(Connection):
         return 0
 
     cdef amps_status keep_sending(self, const amps_header *header, amps_slice body,
-                                  bint is_publish) except *:
+                                  bint is_publish, const amps_progress *begun=NULL) except *:
         cdef amps_progress progress
         cdef amps_status status = AMPS_AGAIN
         if PyThread_get_thread_ident() in self.paused:
@@ -237,6 +237,8 @@ cdef class Asking(Connection):
                 "sending from a signal handler or destructor that interrupted this very thread in "
                 "the middle of a large message on the same client: it would wait for itself")
         memset(&progress, 0, sizeof(progress))
+        if begun is not NULL:
+            progress = begun[0]
         try:
             while status == AMPS_AGAIN:
                 with nogil:

@@ -20,7 +20,8 @@ cdef class CustomStoring(Asking):
     cdef object custom            # one of the program's own, or None
     cdef object turn              # the lock that makes one order of a custom store and the wire
     cdef object whose_turn        # the thread that holds it
-    cdef bint custom_follows      # what a custom store holds has been sent to this connection
+    cdef uint64_t custom_followed    # the connection that was sent all it held, or 0
+    cdef uint64_t custom_replaying   # the one that it is being sent to
     cdef object custom_last       # the highest number that it gave or replayed
     cdef object custom_acked      # the highest number acked on this connection
     cdef set refused_numbers      # of its messages that failed, while it still holds them
@@ -35,7 +36,7 @@ cdef class CustomStoring(Asking):
     cdef int use_custom(self, object store) except -1:
         """From now on this one, or None. Nobody may be publishing."""
         import threading
-        self.custom, self.custom_follows, self.custom_last = store, False, 0
+        self.custom, self.custom_followed, self.custom_last = store, 0, 0
         self.custom_acked = 0
         self.refused_numbers = set()
         if self.turn is None:
@@ -77,7 +78,7 @@ cdef class CustomStoring(Asking):
     cdef uint64_t keep_in_custom(self, amps_header *header, amps_slice body,
                                  bint is_publish) except? 0:
         cdef object kept, sequence
-        cdef bint follows
+        cdef uint64_t followed
         if not has_field(header, AMPS_FIELD_ACK_TYPE):
             set_field(header, AMPS_FIELD_ACK_TYPE, PERSISTED)
         message = self.message_of(header, body)
@@ -88,28 +89,28 @@ cdef class CustomStoring(Asking):
             self.custom_last = max(sequence, self.custom_last)
             (<Message>message).set_sequence(sequence)
             kept = put_number(header, AMPS_FIELD_SEQUENCE, sequence, <uint64_t>-1)
-            if self.custom_follows:
+            if self.custom_followed != 0:
                 try:
-                    self.send_stored(header, body, is_publish)
+                    self.send_stored(header, body, is_publish, self.custom_followed)
                 except _exceptions.DisconnectedException:
-                    self.custom_follows = False
-            follows = self.custom_follows
+                    self.custom_followed = 0
+            followed = self.custom_followed
         finally:
             self.end_turn()
-        if not follows:
+        if followed == 0:
             self.check_follows()
         return sequence
 
-    cdef int send_stored(self, const amps_header *header, amps_slice body,
-                         bint is_publish) except -1:
-        cdef c_bool due
-        cdef amps_status status = amps_client_try_send(self.core, header, body, is_publish, &due)
-        if status != AMPS_OK:
-            self.send_patiently(header, body, is_publish, status)
-        elif due:
-            with nogil:
-                amps_client_send_due(self.core)
-        return 0
+    cdef int send_stored(self, const amps_header *header, amps_slice body, bint is_publish,
+                         uint64_t connection) except -1:
+        """On this connection only: the next one must be sent what is held before, in order."""
+        cdef amps_progress progress
+        cdef amps_status status = AMPS_DISCONNECTED
+        memset(&progress, 0, sizeof(progress))
+        amps_client_begin_send(self.core, &progress)  # before the look: it may change any moment
+        if amps_client_connection(self.core) == connection:
+            status = self.keep_sending(header, body, is_publish, &progress)
+        return self.send_patiently(header, body, is_publish, status)
 
     cdef Message message_of(self, const amps_header *header, amps_slice body):
         """A header and a body as a message of its own."""
@@ -136,8 +137,9 @@ cdef class CustomStoring(Asking):
             if server and server >= self.custom_persisted():
                 self.custom.discard_up_to(server)
             self.custom_acked = server or 0
+            self.custom_replaying = amps_client_connection(self.core)
             self.custom.replay(self._send_again)
-            self.custom_follows = True
+            self.custom_followed = self.custom_replaying
         finally:
             self.end_turn()
         return 0
@@ -156,7 +158,7 @@ cdef class CustomStoring(Asking):
         body = (<Message>message).body()
         if not has_field(&header, AMPS_FIELD_ACK_TYPE):
             set_field(&header, AMPS_FIELD_ACK_TYPE, PERSISTED)
-        self.send_stored(&header, body.bytes, True)
+        self.send_stored(&header, body.bytes, True, self.custom_replaying)
 
     # ---- What the server says -------------------------------------------------------------------
 

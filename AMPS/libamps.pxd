@@ -240,6 +240,7 @@ cdef extern from "amps.h" nogil:
     void amps_client_send_due(amps_client *client)
     amps_status amps_client_send(amps_client *client, const amps_header *header, amps_slice body,
                                  bint is_publish, amps_progress *progress, uint32_t wait_ms)
+    void amps_client_begin_send(amps_client *client, amps_progress *progress)
     void amps_client_give_up(amps_client *client, amps_slice body, bint is_publish,
                              amps_progress *progress)
     amps_status amps_client_send_soon(amps_client *client, const amps_header *header)

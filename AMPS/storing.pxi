@@ -21,7 +21,9 @@ cdef class Storing(CustomStoring):
         persisted it: `MemoryPublishStore`, `PublishStore`, `HybridPublishStore`, or an object with
         `store(message)`, `discard_up_to(sequence)`, `replay(handler)`, `replay_single(handler,
         sequence)` and `get_unpersisted_count()`, which is called on the threads that publish and
-        on the receive thread; they must not use this client. None: no store. On a connection what
+        on the receive thread; they must not use this client. `get_last_persisted()`,
+        `get_lowest_unpersisted()` and `flush(timeout)`, which raises `TimedOutException`, are used
+        where there are any. None: no store. On a connection what
         the store holds is sent at once. Raises `UsageException` while messages of the store
         before wait for their acks on a connection.
         """
@@ -106,7 +108,6 @@ cdef class Storing(CustomStoring):
         return self.has_store()
 
     cdef bint keeps_publishes(self) noexcept:
-        self.custom_follows = False
         return self.has_store()
 
     cdef uint64_t send_delete(self, amps_header *header, amps_slice body,

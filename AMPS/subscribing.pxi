@@ -105,7 +105,11 @@ cdef class Subscribing(Bookmarking):
 
         Deletes the records that match; `'1=1'` matches all. Blocks until it is done and returns the
         server's `stats` ack (see `Message.get_sow_deleted`); with `on_message`, only until the
-        command is accepted, and the ack goes there. Raises as `sow`."""
+        command is accepted, and the ack goes there. Raises as `sow`.
+
+        With a publish store it is stored first, and stays so when this times out. When the
+        connection was lost and the next server has it done already, nobody knows the count any
+        more: then a `persisted` ack is returned, or the exception listener told."""
         return self.run_delete("sow_delete", ("topic", "filter", "timeout"), args, kwargs)
 
     def sow_delete_by_data(self, *args, **kwargs):

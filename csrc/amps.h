@@ -320,8 +320,10 @@ amps_status amps_client_try_publish(amps_client *client, amps_slice header, amps
 void        amps_client_send_due(amps_client *client);
 amps_status amps_client_send(amps_client *client, const amps_header *header, amps_slice body,
                              bool is_publish, amps_progress *progress, uint32_t wait_ms);
-void        amps_client_give_up(amps_client *client, amps_slice body, bool is_publish,
-                                amps_progress *progress);
+/* Begun on the connection there is now: on a later one nothing of it will be sent. */
+void amps_client_begin_send(amps_client *client, amps_progress *progress);
+void amps_client_give_up(amps_client *client, amps_slice body, bool is_publish,
+                         amps_progress *progress);
 /* A small command that must not wait and may exceed the buffer's limit a little: for destructors.
  * AMPS_AGAIN: not even that. */
 amps_status amps_client_send_soon(amps_client *client, const amps_header *header);

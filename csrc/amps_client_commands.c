@@ -159,6 +159,15 @@ amps_status amps_client_send(amps_client *client, const amps_header *header, amp
     return status;
 }
 
+void amps_client_begin_send(amps_client *client, amps_progress *progress)
+{
+    if (!amps_client_is_inherited(client)) {
+        amps_mutex_lock(&client->writer.lock);
+        progress->around.connection = client->writer.connection;
+        amps_mutex_unlock(&client->writer.lock);
+    }
+}
+
 size_t amps_client_count_kept(amps_client *client)
 {
     return amps_client_is_inherited(client) ? 0 : amps_unsent_count(&client->writer);
