@@ -350,6 +350,7 @@ cdef extern from "amps_publish_store.h" nogil:
 
 
 cdef extern from "amps_bookmark_store.h" nogil:
+    enum: AMPS_BOOKMARK_NOW_SLACK_S
     ctypedef struct amps_bookmark_events:
         void *context
         void (*changed)(void *context, amps_slice sub_id) noexcept
@@ -384,11 +385,6 @@ cdef extern from "amps_bookmark_store.h" nogil:
                                           amps_failure *failure)
 
 
-cdef extern from "amps_bookmark_store.h" nogil:
-    enum:
-        AMPS_BOOKMARK_NOW_SLACK_S
-
-
 cdef extern from "amps_thread.h" nogil:
     uint64_t amps_clock_in_ms(uint32_t ms)
 
@@ -399,11 +395,9 @@ cdef extern from "amps_stream.h" nogil:
     void amps_stream_publish(amps_stream *stream)
     bint amps_stream_has_room(amps_stream *stream, const amps_message *message)
     bint amps_stream_wait_room(amps_stream *stream, uint64_t deadline)
-
     ctypedef struct amps_replaced:
         uint64_t bookmark_index
         size_t bookmark_size
         char bookmark[1]
-
     void amps_stream_watch_replaced(amps_stream *stream)
     const amps_replaced *amps_stream_replaced(amps_stream *stream)
