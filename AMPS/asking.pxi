@@ -36,15 +36,19 @@ cdef class Asking(Connection):
 
     cdef Message ask(self, amps_header *header, amps_slice body, object verb, object command_id,
                      unsigned int ack_types, unsigned int awaited, patience limit,
-                     object offending, Routing routing=None, bint repeats=True):
+                     object offending, Routing routing=None, bint repeats=True,
+                     uint64_t *number=NULL):
         """Sends a command and waits for its ack; raises by the server's reason when it refuses.
 
         `ack_types` is what the server is asked for, `awaited` what ends the wait. `offending` has
         the values that an error may repeat: a dict, or what makes one. When the connection is lost
         meanwhile and the disconnect handler brings it back, the command is sent once more, if it
-        `repeats`.
+        `repeats`; not one that a publish store keeps, which gets its `number` there.
         """
         cdef Message ack = None
+        cdef uint64_t stored = 0
+        if verb == "sow_delete" and self.keeps_deletes():
+            number = &stored if number is NULL else number
         cdef uint64_t connection
         cdef object kept = (put_text(header, AMPS_FIELD_COMMAND, verb),
                             put_text(header, AMPS_FIELD_COMMAND_ID, command_id),
@@ -53,7 +57,7 @@ cdef class Asking(Connection):
             connection = amps_client_connection(self.core)
             closings = self.closings
             try:
-                ack = self.ask_once(header, body, verb, awaited, limit, routing)
+                ack = self.ask_once(header, body, verb, awaited, limit, routing, number)
                 break
             except _exceptions.DisconnectedException as lost:
                 problem = lost
@@ -63,7 +67,7 @@ cdef class Asking(Connection):
             if attempt == 1 and self.closings == closings:
                 raise _exceptions.RetryOperationException(
                     f"{verb} was cut off twice: {problem}") from problem
-            if not repeats or verb in _NEVER_REPEATED \
+            if not repeats or number is not NULL or verb in _NEVER_REPEATED \
                     or not self.comes_back(connection, closings, verb, limit):
                 raise problem
         if ack.get_status() not in ("success", "retry"):
@@ -78,10 +82,13 @@ cdef class Asking(Connection):
         return ack
 
     cdef Message ask_once(self, amps_header *header, amps_slice body, object verb,
-                          unsigned int awaited, patience limit, Routing routing):
+                          unsigned int awaited, patience limit, Routing routing,
+                          uint64_t *number):
         cdef amps_waiter *waiter
-        cdef bint is_stored = verb == "sow_delete" and self.keeps_deletes()
+        cdef bint is_stored = number is not NULL
+        cdef uint64_t connection = amps_client_connection(self.core)
         if routing is not None:
+            routing.lasts = routing.lasts or (is_stored and self.comes_back_alone())
             routing.place(self)
         waiter = amps_client_begin_wait(self.core, header.value[<int>AMPS_FIELD_COMMAND_ID],
                                         awaited, is_stored and self.comes_back_alone())
@@ -91,10 +98,10 @@ cdef class Asking(Connection):
             if routing is not None:
                 self.note_asked(routing)
             if is_stored:
-                self.send_delete(header, body)
+                number[0] = self.send_delete(header, body, routing)
             else:
                 self.send_command(header, body)
-            return self.await_ack(waiter, verb, limit)
+            return self.await_ack(waiter, verb, limit, connection, number)
         except _exceptions.DisconnectedException:
             if routing is not None and not self.outlasts(routing):
                 self.withdraw(routing)
@@ -115,6 +122,10 @@ cdef class Asking(Connection):
     # What a client that comes back by itself does with a command that was cut off: nothing, here.
 
     cdef bint comes_back_alone(self) noexcept:
+        return False
+
+    cdef bint is_coming_back(self) noexcept:
+        """Is a thread at it? Then whatever the program has to say comes when it is through."""
         return False
 
     cdef int note_asked(self, Routing routing) except -1:
@@ -142,8 +153,15 @@ cdef class Asking(Connection):
         """Is there a publish store for them?"""
         return False
 
-    cdef int send_delete(self, amps_header *header, amps_slice body) except -1:
-        return self.send_command(header, body)
+    cdef uint64_t send_delete(self, amps_header *header, amps_slice body,
+                              Routing routing) except? 0:
+        """Through that store; returns its number there."""
+        return 0
+
+    cdef Message done_before(self, uint64_t connection, uint64_t number):
+        """The answer for one of this number, first sent on `connection` or not at all, when a later
+        one has found it done. None: its own answer is still to come."""
+        return None
 
     cdef bint comes_back(self, uint64_t connection, object closings, object verb,
                          patience limit) except -1:
@@ -170,23 +188,31 @@ cdef class Asking(Connection):
         return _exceptions.TimedOutException(
             f"no answer to {verb} within {timeout_ms} ms from {self.masked_uri}")
 
-    cdef Message await_ack(self, amps_waiter *waiter, object verb, patience limit):
+    cdef Message await_ack(self, amps_waiter *waiter, object verb, patience limit,
+                           uint64_t connection=0, const uint64_t *number=NULL):
         cdef amps_message view
         cdef amps_status status = AMPS_AGAIN
         cdef unsigned int slice_ms
-        while status == AMPS_AGAIN:
+        cdef Message ack = None
+        while status == AMPS_AGAIN and ack is None:
             slice_ms = slice_before(limit.deadline)
             if slice_ms == 0:
                 raise self.late(verb, limit.timeout_ms)
             with nogil:
                 status = amps_client_wait(self.core, waiter, slice_ms, &view)
             check_signals()
+            if status == AMPS_AGAIN and number is not NULL:
+                ack = self.done_before(connection, number[0])
+                if ack is not None:  # its own answer may have come meanwhile
+                    status = amps_client_wait(self.core, waiter, 0, &view)
+        if status == AMPS_AGAIN:
+            return ack
         if status == AMPS_DISCONNECTED or status == AMPS_CLOSED:
             raise _exceptions.DisconnectedException(
                 f"waiting for the answer to {verb}: {self.why_not_connected()}")
         if status != AMPS_OK:
             raise status_error(status, f"waiting for the answer to {verb}")
-        cdef Message ack = Message.__new__(Message)
+        ack = Message.__new__(Message)
         ack.copy_view(&view)
         return ack
 

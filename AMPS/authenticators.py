@@ -2,7 +2,7 @@
 
 from AMPS.exceptions import AMPSException, AuthenticationException
 
-ROUNDS_MAX = 10  # challenges a server may pose in one logon
+ROUNDS_MAX = 3  # challenges a server may pose in one logon
 
 
 class DefaultAuthenticator:

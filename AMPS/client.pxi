@@ -56,7 +56,8 @@ cdef class Client(Settings):
         was_logged_on = self.logged_on
         try:
             ack = self.converse(talk, options, limit)
-            talk.succeeded(ack.get_user_id(), ack.get_password(), ack.get_reason())
+            self.consult(talk.succeeded,
+                         (ack.get_user_id(), ack.get_password(), ack.get_reason()))
             if self.generation != connection or amps_client_state(self.core) != AMPS_OK:
                 raise _exceptions.DisconnectedException(f"logon: {self.why_not_connected()}")
             self.server_version = ack.get_version() or ""
@@ -87,13 +88,13 @@ cdef class Client(Settings):
     cdef Message converse(self, object talk, object options, patience limit):
         """Sends logons until the server stops asking for another; returns its word."""
         cdef Message ack
-        user, password = talk.begin()
+        user, password = self.consult(talk.begin, ())
         while True:
             ack = self.send_logon(user, password, options, limit)
             if ack.get_status() != "retry":
                 return ack
-            user, password = talk.challenged(ack.get_user_id(), ack.get_password(),
-                                             ack.get_reason())
+            user, password = self.consult(
+                talk.challenged, (ack.get_user_id(), ack.get_password(), ack.get_reason()))
 
     cdef Message send_logon(self, object user, object password, object options, patience limit):
         cdef amps_header header

@@ -21,6 +21,7 @@ cdef class Connection(Listeners):
     cdef set paused  # threads that look up for signals in the middle of sending a large frame
     cdef unsigned long long closings     # counts the calls that closed it for the program
     cdef unsigned long long closings_before  # its value when the last connection was lost
+    cdef object news                     # a threading.Condition of one that comes back by itself
     cdef bint came_back                  # the disconnect handler has brought the client back
 
     def __cinit__(self, *args, **kwargs):
@@ -226,6 +227,11 @@ cdef class Connection(Listeners):
         by_us = failure.status == AMPS_CLOSED
         if self.keeps_publishes():
             told.unsent = 0  # they are not lost
+            amps_client_drop_kept(self.core)
+        elif not by_us and self.keeps_unsent():
+            told.unsent -= told.kept
+        else:
+            told.unsent += amps_client_drop_kept(self.core) - told.kept  # also of those before
         problem = lost_error(self.masked_uri, &told)
         self.logged_on = False
         if not by_us:
@@ -249,6 +255,10 @@ cdef class Connection(Listeners):
         """Does a store hold what was published?"""
         return False
 
+    cdef bint keeps_unsent(self) noexcept:
+        """Will publishes that had not left be sent on the next connection?"""
+        return False
+
     cdef void came_down(self) noexcept:
         """After that, on the same thread, which serves no connection any more: calls the disconnect
         handler, which may wait."""
@@ -263,6 +273,14 @@ cdef class Connection(Listeners):
                 self.report(problem)
         except BaseException as problem:
             self.report(problem)
+
+    # Of a client that comes back by itself: between two attempts, the next one, if it is time.
+
+    cdef bint pauses(self) noexcept:
+        return False
+
+    cdef void go_on(self) noexcept:
+        return
 
     # ---- May this be called now? ----------------------------------------------------------------
 

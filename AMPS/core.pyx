@@ -46,6 +46,7 @@ include "connection.pxi"  # the life of a connection, and who is told
 include "records.pxi"     # what is kept to place subscriptions again
 include "routing.pxi"     # whom the answers of a command go to
 include "asking.pxi"      # commands out, acks in
+include "custom_stores.pxi"  # publish stores that the program brings along
 include "storing.pxi"     # publishes that a publish store keeps
 include "publishing.pxi"  # publishes out
 include "executing.pxi"   # a Command out, its answers to whom they belong

@@ -87,9 +87,28 @@ cdef void tell_lost(void *context, const amps_failure *failure) noexcept:
 
 
 cdef void tell_disconnected(void *context) noexcept:
+    """Whoever comes back by itself does so here. While it pauses between two attempts nobody here
+    holds it: the program may have forgotten it meanwhile."""
     cdef Connection client = client_behind(context)
+    cdef object news
     if client is not None:
         client.came_down()
+    while client is not None and client.pauses():
+        news = client.news
+        client = None
+        rest(news)
+        client = client_behind(context)
+        if client is not None:
+            client.go_on()
+
+
+cdef void rest(object news) noexcept:
+    """Until there is news, but at most for a moment."""
+    try:
+        with news:
+            news.wait(SLICE_MS / 1000)
+    except BaseException as problem:  # no memory for a lock: then without a pause
+        raise_nowhere(problem, None)
 
 
 cdef void show_bytes(void *context, amps_slice bytes, bint outgoing) noexcept:

@@ -38,6 +38,7 @@ cdef class Executing(Publishing):
         cdef unsigned int ack_types
         cdef const amps_command_facts *facts = self.facts_of(command)
         cdef patience limit
+        cdef uint64_t number = 0
         cdef object kept
         limit = patience_of(command.timeout_ms)
         waits = facts.acks_needed & AMPS_ACK_PROCESSED != 0
@@ -64,9 +65,9 @@ cdef class Executing(Publishing):
                 self.prepare_record(command, routing, ack_types)
             self.ask(&header, body.bytes, command.verb, routing.command_id, ack_types,
                      AMPS_ACK_PROCESSED, limit, lambda: values_of(command),
-                     routing if is_placed(routing, facts) else None)
-            if header.present & (<uint64_t>1 << AMPS_FIELD_SEQUENCE) and self.keeps_deletes():
-                command.last_sequence = self.last_delete
+                     routing if is_placed(routing, facts) else None, True,
+                     &number if self.keeps_deletes() and command.verb == "sow_delete" else NULL)
+            command.last_sequence = number or command.last_sequence
         else:
             self.tell(&header, body.bytes, command, facts, routing, ack_types)
         if wants_stream:
@@ -85,7 +86,7 @@ cdef class Executing(Publishing):
             if facts.publishes and self.has_store():
                 command.last_sequence = self.keep_and_send(header, body, True)
             elif facts.publishes:
-                self.send_publish_of(header, body)
+                self.push(header, body)
             else:
                 self.send_command(header, body)
         except BaseException:

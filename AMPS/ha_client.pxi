@@ -28,6 +28,9 @@ cdef class HAClient(Recovering):
     0
     """
 
+    cdef object publish_file, bookmark_file  # names, or None
+    cdef object publish_own, bookmark_own    # the stores on them while they are open
+
     def __init__(self, name, publish_store=None, bookmark_store=None, no_store=False, **options):
         """Makes a client that is not connected. Raises `StoreException` for a file that cannot be
         used."""
@@ -38,10 +41,37 @@ cdef class HAClient(Recovering):
             if publish_store is not None or bookmark_store is not None:
                 raise _exceptions.UsageException("no_store, and yet a file for one")
             return
-        self.set_publish_store(MemoryPublishStore() if publish_store is None
-                               else PublishStore(publish_store))
-        self.set_bookmark_store(MemoryBookmarkStore() if bookmark_store is None
-                                else MMapBookmarkStore(bookmark_store))
+        self.publish_file, self.bookmark_file = publish_store, bookmark_store
+        if publish_store is None:
+            self.set_publish_store(MemoryPublishStore())
+        if bookmark_store is None:
+            self.set_bookmark_store(MemoryBookmarkStore())
+        self.open_files()
+
+    cdef int open_files(self) except -1:
+        """The files that the program named, unless they are open."""
+        if self.publish_file is not None and self.publish_own is None:
+            self.publish_own = PublishStore(self.publish_file)
+            self.set_publish_store(self.publish_own)
+        if self.bookmark_file is not None and self.bookmark_own is None:
+            self.bookmark_own = MMapBookmarkStore(self.bookmark_file)
+            self.set_bookmark_store(self.bookmark_own)
+        return 0
+
+    def close(self):
+        """Ends the connection and all subscriptions, tells the state listeners `Shutdown`, and
+        gives back the files named when the client was made; `connect_and_logon` opens them again.
+        Stores that were set by a call stay open. Idempotent; legal on any thread and in
+        handlers."""
+        super().close()
+        if self.core is NULL or amps_client_is_inherited(self.core):
+            return  # the files are the parent's
+        publish, self.publish_own = self.publish_own, None
+        bookmark, self.bookmark_own = self.bookmark_own, None
+        if publish is not None:
+            publish.close()
+        if bookmark is not None:
+            bookmark.close()
 
     # ---- Connecting -----------------------------------------------------------------------------
 
@@ -53,6 +83,7 @@ cdef class HAClient(Recovering):
         closed (`DisconnectedException`). Chooser, strategy and authenticator run on this thread.
         """
         self.check_usable("connect_and_logon")
+        self.open_files()
         self.come_up()
 
     def connect(self):

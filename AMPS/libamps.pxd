@@ -138,6 +138,7 @@ cdef extern from "amps.h" nogil:
         int error
         int resolver
         size_t unsent
+        size_t kept
         char text[512]
 
     ctypedef struct amps_dial:
@@ -242,6 +243,9 @@ cdef extern from "amps.h" nogil:
     void amps_client_give_up(amps_client *client, amps_slice body, bint is_publish,
                              amps_progress *progress)
     amps_status amps_client_send_soon(amps_client *client, const amps_header *header)
+    size_t amps_client_count_kept(amps_client *client)
+    amps_status amps_client_send_kept(amps_client *client, uint32_t wait_ms)
+    size_t amps_client_drop_kept(amps_client *client)
     ctypedef struct amps_sink:
         void *handler
         amps_stream *stream

@@ -257,6 +257,15 @@ cdef class Listeners:
             self.report(problem)
         amps_client_leave_handler(&inside)
 
+    cdef object consult(self, object function, tuple arguments):
+        """Asks one of the program's objects, as a handler: it must not wait for this client."""
+        cdef amps_inside inside
+        amps_client_enter_handler(self.core, &inside)
+        try:
+            return function(*arguments)
+        finally:
+            amps_client_leave_handler(&inside)
+
     cdef void report(self, object problem) noexcept:
         """To the exception listener; without one, or when that fails, to sys.unraisablehook."""
         cdef amps_inside inside

@@ -21,6 +21,7 @@ cdef class Store:
     cdef object resize_handler
     cdef bint error_on_gap, truncates
     cdef uint64_t found          # the highest number when it was made: those above are of this run
+    cdef Connection user         # the client whose publish it keeps, if through Python
     cdef bint has_followed       # a client has logged on with it
     cdef object __weakref__
 
@@ -51,7 +52,7 @@ cdef class Store:
         options.block_size = store_number("blockSize", block_size, AMPS_STORE_BLOCK_SIZE_MIN,
                                           AMPS_STORE_BLOCK_SIZE_MAX)
         options.blocks_per_growth = store_number("blocksPerRealloc", blocks, 1, 1 << 40)
-        if options.block_size * options.blocks_per_growth > <size_t>1 << 46:
+        if options.blocks_per_growth > (<size_t>1 << 46) // options.block_size:
             raise _exceptions.UsageException(
                 f"blocksPerRealloc {blocks} x blockSize {block_size} bytes is more than any "
                 "machine has")
@@ -71,7 +72,8 @@ cdef class Store:
                     status = amps_publish_store_open(name, options, &failure, &self.core)
         if status != AMPS_OK:
             self.core = NULL
-            raise store_error(status, f"opening {path!r}", &failure)
+            raise store_error(status, "making a store" if path is None else f"opening {path!r}",
+                              &failure)
         self.found = amps_publish_store_last_assigned(self.core)
         return 0
 
@@ -108,7 +110,7 @@ cdef class Store:
             with nogil:
                 status = amps_publish_store_add(self.core, sequence, frame, &failure)
             if status == AMPS_STORE_FULL:
-                self.make_room(None)
+                self.make_room(self.user)
                 status = AMPS_AGAIN
         if status != AMPS_OK:
             raise store_error(status, "storing a message", &failure)

@@ -4,7 +4,6 @@ cdef amps_slice PUBLISH = literal("publish")
 cdef amps_slice DELTA_PUBLISH = literal("delta_publish")
 
 cdef enum:
-    POLL_MS = 10         # how often a custom publish store is asked
     EXPIRATION_MAX_S = 0xFFFFFFFF
     PREPARED_SIZE = 256  # of a publish header that is kept for the next publish
 
@@ -24,6 +23,7 @@ cdef class Publishing(Storing):
 
         Does not wait for the server: the message is handed to the network, or put into the send
         buffer and handed over within a fraction of a millisecond; a full buffer makes this wait.
+        An `HAClient` without a store waits until it is back, unless told not to retry.
         `expiration` is the record's lifetime in seconds. Raises `DisconnectedException`,
         `LogonRequiredException`, `InvalidTopicException` for an empty topic. With a publish store
         the message is stored first and stays so when this raises `DisconnectedException` or
@@ -42,7 +42,7 @@ cdef class Publishing(Storing):
         cdef c_bool due = False
         cdef amps_status status = AMPS_AGAIN
         cdef object kept_data, kept
-        if not self.logged_on and not self.has_store():
+        if (not self.logged_on or self.is_coming_back()) and not self.has_store():
             self.check_ready("publish", True, NO_LIMIT)
         if type(data) is str and PyUnicode_IS_COMPACT_ASCII(data):
             body = amps_slice(<const char *>PyUnicode_DATA(data), PyUnicode_GET_LENGTH(data))
@@ -59,7 +59,7 @@ cdef class Publishing(Storing):
             if self.store is not None:
                 return self.publish_prepared(prepared, body)
             status = amps_client_try_publish(self.core, prepared, body, &due)
-        if status == AMPS_AGAIN:
+        if status == AMPS_AGAIN or status == AMPS_DISCONNECTED:
             kept = self.publish_header(&header, verb, topic, expiration, correlation_id, sow_key)
             if self.store is not None:
                 set_field(&header, AMPS_FIELD_ACK_TYPE, PERSISTED)
@@ -67,7 +67,7 @@ cdef class Publishing(Storing):
                 self.prepare(&header, topic)  # before a send may be due: it may run any code
             if self.has_store():
                 return self.keep_and_send(&header, body, True)
-            self.send_publish_of(&header, body)
+            self.push(&header, body)
         elif status != AMPS_OK:
             self.send_patiently(&header, body, True, status)
         elif due:
@@ -91,6 +91,26 @@ cdef class Publishing(Storing):
                 break
             self.store.make_room(self)
         return self.kept(status, &stored)
+
+    cdef int push(self, const amps_header *header, amps_slice body) except -1:
+        """Sends a publish that nobody keeps. On a client that comes back by itself it is sent once
+        more if it was cut off."""
+        cdef uint64_t connection
+        for attempt in range(2):
+            connection = amps_client_connection(self.core)
+            closings = self.closings
+            try:
+                return self.send_publish_of(header, body)
+            except _exceptions.DisconnectedException as lost:
+                problem = lost
+            if not self.comes_back_alone() or not self.retries or self.closings != closings:
+                raise problem
+            if attempt == 1:
+                raise _exceptions.RetryOperationException(
+                    f"publish was cut off twice: {problem}") from problem
+            if not self.comes_back(connection, closings, "publish", NO_LIMIT):
+                raise problem
+        return 0
 
     cdef int send_publish_of(self, const amps_header *header, amps_slice body) except -1:
         """Sends a publish that has its header; it may be gathered with its successors."""
@@ -191,23 +211,4 @@ cdef class Publishing(Storing):
             self.check_flush(slice_ms, limit, closings)
         if status != AMPS_OK:
             raise store_error(status, "publish_flush", NULL)
-        return 0
-
-    cdef int poll_persisted(self, patience limit) except -1:
-        """A custom store can only be asked."""
-        import time
-        closings = self.closings
-        while self.custom.get_unpersisted_count() > 0:
-            slice_ms = slice_before(limit.deadline)
-            self.check_flush(slice_ms, limit, closings)
-            time.sleep(min(slice_ms, POLL_MS) / 1000)
-        return 0
-
-    cdef int check_flush(self, unsigned int slice_ms, patience limit, object closings) except -1:
-        check_signals()
-        if slice_ms == 0:
-            raise self.late("publish_flush", limit.timeout_ms)
-        if self.closings != closings:
-            raise _exceptions.DisconnectedException("publish_flush: closed by this program")
-        self.check_follows()
         return 0

@@ -55,6 +55,7 @@ cdef class Records:
         if self.by_sub_id.get(record.sub_id) is record:
             if record.older is not None:
                 self.by_sub_id[record.sub_id] = record.older
+                record.routing.record = None
             else:
                 self.drop(record)
         return 0

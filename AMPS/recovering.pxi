@@ -6,6 +6,11 @@
 cdef enum:
     LOGON_TIMEOUT_MS = 10000
 
+# What is kept to be placed waits for the way back, even when commands are not to be repeated.
+cdef frozenset _PLACED = frozenset(("subscribe", "delta_subscribe", "sow_and_subscribe",
+                                    "sow_and_delta_subscribe"))
+cdef double WAIT_MS_MAX = 1e15  # a delay: what is more is taken for this
+
 
 cdef class Recovering(Resubscribing):
     """A client that connects again by itself."""
@@ -15,6 +20,8 @@ cdef class Recovering(Resubscribing):
     cdef object gave_up             # why there are no further attempts
     cdef object closings_of_attempt
     cdef bint tells_attempts        # nobody called for them
+    cdef object next_uri, next_authenticator, last_problem
+    cdef double next_at             # when to try that one
 
     cdef int begin_recovering(self) except -1:
         import threading
@@ -39,7 +46,7 @@ cdef class Recovering(Resubscribing):
         self.recovering, self.recovering_thread = True, PyThread_get_thread_ident()
         self.has_come_up, self.given_up, self.tells_attempts = True, False, False
         try:
-            self.recover(self.closings)
+            self.recover()
         except BaseException as problem:
             self.has_come_up = False
             self.stop_recovering(problem)
@@ -48,23 +55,36 @@ cdef class Recovering(Resubscribing):
 
     cdef void came_down(self) noexcept:
         """On the receive thread that lost the connection, which serves nothing any more."""
-        if self.recovering or self.disconnect_handler is not None or not self.has_come_up:
-            if not self.recovering:
-                Client.came_down(self)
+        if self.recovering or self.closings != self.closings_before:
+            return  # that thread sees to it; or it was closed meanwhile
+        if self.disconnect_handler is not None or not self.has_come_up:
+            Client.came_down(self)
             return
-        closings = self.closings
         self.recovering, self.recovering_thread = True, PyThread_get_thread_ident()
         self.tells_attempts = True
+        self.begin_attempts(self.closings_before)
         try:
-            try:
-                self.check_going_on(closings)
-                self.tell_chooser(_exceptions.DisconnectedException(
-                    f"connection to {self.masked_uri} lost: {self.why}"), False)
-                self.recover(closings)
-            except BaseException as problem:
-                self.give_up(problem, closings)
+            self.check_going_on(self.closings_of_attempt)
+            self.tell_chooser(_exceptions.DisconnectedException(self.why), False, self.given_uri)
         except BaseException as problem:
-            self.report(problem)
+            self.give_up_quietly(problem)
+        self.go_on()
+
+    cdef bint pauses(self) noexcept:
+        return self.is_recovering_thread()
+
+    cdef void go_on(self) noexcept:
+        try:
+            if self.is_recovering_thread():
+                self.step()
+        except BaseException as problem:
+            self.give_up_quietly(problem)
+
+    cdef void give_up_quietly(self, object problem) noexcept:
+        try:
+            self.give_up(problem, self.closings_of_attempt)
+        except BaseException as another:
+            self.report(another)
 
     cdef int give_up(self, object problem, object closings) except -1:
         """No further attempt is made."""
@@ -77,6 +97,16 @@ cdef class Recovering(Resubscribing):
             self.closings += 1  # who waits on this client hears of it
             self.tell_state(_ConnectionStateListener.Shutdown)
             self.report(problem)
+        return self.tell_unsent()
+
+    cdef int tell_unsent(self) except -1:
+        """Publishes that were to be sent on a next connection, which there will not be."""
+        cdef size_t count = amps_client_drop_kept(self.core)
+        if count > 0:
+            problem = _exceptions.DisconnectedException(
+                f"{self.why_not_connected()}; {count} publishes were not sent")
+            problem.unsent = count
+            self.report(problem)
         return 0
 
     cdef int stop_recovering(self, object problem) except -1:
@@ -84,33 +114,60 @@ cdef class Recovering(Resubscribing):
         self.tell_news()
         return 0
 
-    cdef int recover(self, object closings) except -1:
-        """Attempts one after the other, until one has worked out."""
-        last = None
+    cdef int begin_attempts(self, object closings) except -1:
         self.closings_of_attempt = closings
-        while True:
+        self.next_uri = self.next_authenticator = self.last_problem = None
+        return 0
+
+    cdef int recover(self) except -1:
+        """Attempts one after the other, until one has worked out."""
+        self.begin_attempts(self.closings)
+        while not self.step():
+            self.await_news(self.next_at)
+        return 0
+
+    cdef bint step(self) except -1:
+        """Chooses a server, or tries it when its time has come. True: that has worked out."""
+        closings = self.closings_of_attempt
+        self.check_going_on(closings)
+        if self.next_uri is None:
+            self.choose()
+        if self.next_at > monotonic():
+            return False
+        uri, authenticator = self.next_uri, self.next_authenticator
+        self.next_uri = self.next_authenticator = None
+        self.round += 1
+        try:
+            self.attempt(uri, authenticator, closings)
+        except (KeyboardInterrupt, SystemExit):
+            self.end_attempt()
+            raise
+        except BaseException as problem:
+            self.end_attempt()
             self.check_going_on(closings)
-            uri = self.chooser.get_current_uri()
-            if uri is None or uri == "":
-                raise self.nowhere_to_go(last)
-            authenticator = self.chooser.get_current_authenticator()
-            self.delay(self.strategy.get_connect_wait_duration(uri), closings)
-            self.round += 1
-            try:
-                self.attempt(uri, authenticator, closings)
-            except (KeyboardInterrupt, SystemExit):
-                self.end_attempt()
-                raise
-            except BaseException as problem:
-                self.end_attempt()
-                self.check_going_on(closings)
-                last = self.failed_attempt(uri, problem)
-                continue
-            return 0
+            self.last_problem = self.failed_attempt(uri, problem)
+            return False
+        return True
+
+    cdef int choose(self) except -1:
+        """Which server is next, and when."""
+        uri = self.consult(self.chooser.get_current_uri, ())
+        if uri is None or uri == "":
+            raise self.nowhere_to_go(self.last_problem)
+        self.next_authenticator = self.consult(self.chooser.get_current_authenticator, ())
+        wait_ms = self.consult(self.strategy.get_connect_wait_duration, (uri,))
+        if not isinstance(wait_ms, int) or isinstance(wait_ms, bool) or wait_ms < 0:
+            raise _exceptions.UsageException(
+                "get_connect_wait_duration() returns whole milliseconds, from 0 on, not "
+                f"{wait_ms!r}")
+        self.next_at = 0 if wait_ms == 0 else monotonic() + min(wait_ms, WAIT_MS_MAX) / 1000.0
+        self.next_uri = uri
+        return 0
 
     cdef int attempt(self, object uri, object authenticator, object closings) except -1:
         cdef patience limit = patience_of(self.logon_ms)
         cdef uint64_t connection
+        self.connection_name = ""
         self.open_uri(uri, limit)
         connection = amps_client_connection(self.core)
         self.check_going_on(closings)
@@ -119,9 +176,10 @@ cdef class Recovering(Resubscribing):
         self.place_all(closings)
         self.tell_state(_ConnectionStateListener.Resubscribed)
         self.check_going_on(closings)
-        self.tell_chooser(None, True)
-        self.strategy.reset()
+        self.tell_chooser(None, True, uri)
+        self.consult(self.strategy.reset, ())
         self.send_overdue()
+        self.send_left_over(closings)
         # From here to the end nobody else runs.
         if amps_client_is_lost(self.core, connection):
             raise _exceptions.DisconnectedException(self.why_not_connected())
@@ -130,31 +188,30 @@ cdef class Recovering(Resubscribing):
         self.tell_news()
         return 0
 
+    cdef int send_left_over(self, object closings) except -1:
+        """Publishes that had not left when the last connection was lost go first."""
+        cdef amps_status status = AMPS_AGAIN
+        while status == AMPS_AGAIN:
+            with nogil:
+                status = amps_client_send_kept(self.core, SLICE_MS)
+            self.check_going_on(closings)
+        if status == AMPS_DISCONNECTED or status == AMPS_CLOSED:
+            raise _exceptions.DisconnectedException(self.why_not_connected())
+        if status != AMPS_OK:
+            raise status_error(status, "sending what was published before")
+        return 0
+
     cdef int check_dialing(self, object uri) except -1:
         self.check_going_on(self.closings_of_attempt)
         return Client.check_dialing(self, uri)
 
     cdef object nowhere_to_go(self, object last):
         error = getattr(self.chooser, "get_error", None)
-        text = error() if callable(error) else ""
+        text = self.consult(error, ()) if callable(error) else ""
         why = "; ".join(str(each) for each in (text, last) if each) or "the list may be empty"
         gone = _exceptions.ConnectionException(f"the server chooser names no server: {why}")
         gone.__cause__ = last
         return gone
-
-    cdef int delay(self, object wait_ms, object closings) except -1:
-        cdef double deadline
-        if not isinstance(wait_ms, int) or isinstance(wait_ms, bool) or wait_ms < 0:
-            raise _exceptions.UsageException(
-                "get_connect_wait_duration() returns whole milliseconds, from 0 on, not "
-                f"{wait_ms!r}")
-        if wait_ms == 0:
-            return 0
-        deadline = monotonic() + wait_ms / 1000.0
-        while slice_before(deadline) > 0:
-            self.await_news(deadline)
-            self.check_going_on(closings)
-        return 0
 
     cdef int end_attempt(self) except -1:
         """Nothing is left of the connection, if there was one; subscriptions stay."""
@@ -174,22 +231,22 @@ cdef class Recovering(Resubscribing):
             wrapped = _exceptions.ConnectionException(f"connecting to {masked(uri)}: {text}")
             wrapped.__cause__ = problem
             problem = wrapped
-        self.given_uri = uri if isinstance(uri, str) else self.given_uri
         if self.tells_attempts and self.exception_listener is not None:
             self.report(problem)
-        self.tell_chooser(problem, False)
+        self.tell_chooser(problem, False, uri)
         return problem
 
-    cdef int tell_chooser(self, object problem, bint success) except -1:
-        info = {"client.name": self._name, "client.uri": masked(self.given_uri)}
-        if self.uri is not None and self.uri.user:
-            info["client.username"] = self.uri.user
+    cdef int tell_chooser(self, object problem, bint success, object uri) except -1:
+        info = {"client.name": self._name, "client.uri": masked(uri)}
+        user = user_of(uri)
+        if user:
+            info["client.username"] = user
         if self.connection_name:
             info["client.connection_name"] = self.connection_name
         if success:
-            self.chooser.report_success(info)
+            self.consult(self.chooser.report_success, (info,))
         else:
-            self.chooser.report_failure(problem, info)
+            self.consult(self.chooser.report_failure, (problem, info))
         return 0
 
     # ---- Who waits for it -----------------------------------------------------------------------
@@ -198,12 +255,13 @@ cdef class Recovering(Resubscribing):
         """Waits until the client is back. Not inside a handler, whose thread may be the one that
         must bring it back."""
         self.check_usable(doing, in_handler_too)
-        if self.ready or self.is_recovering_thread():
+        if self.ready:
             return 0
         if not self.has_come_up:
             raise _exceptions.DisconnectedException(
                 f"{doing}: not connected: call connect_and_logon() first")
-        if self.given_up or not self.retries or amps_client_in_handler(self.core):
+        if self.given_up or amps_client_in_handler(self.core) or self.is_recovering_thread() \
+                or not (self.retries or doing in _PLACED):
             raise _exceptions.DisconnectedException(f"{doing}: {self.why_not_connected()}")
         closings = self.closings
         while not self.ready:
@@ -243,12 +301,17 @@ cdef class Recovering(Resubscribing):
     cdef bint comes_back_alone(self) noexcept:
         return self.disconnect_handler is None
 
+    cdef bint keeps_unsent(self) noexcept:
+        return self.retries and self.has_come_up and not self.given_up \
+            and self.disconnect_handler is None
+
     cdef bint comes_back(self, uint64_t connection, object closings, object verb,
                          patience limit) except -1:
         if self.disconnect_handler is not None:
             return Client.comes_back(self, connection, closings, verb, limit)
         if not self.retries or self.given_up or self.closings != closings \
-                or amps_client_in_handler(self.core) or self.is_recovering_thread() \
+                or not self.has_come_up or amps_client_in_handler(self.core) \
+                or self.is_recovering_thread() \
                 or not amps_client_is_lost(self.core, connection):
             return False
         while self.closings == closings and not self.given_up:
@@ -264,6 +327,8 @@ cdef class Recovering(Resubscribing):
     cdef int note_closing(self) except -1:
         self.closings += 1
         self.ready = False
+        if self.core is NULL or amps_client_is_inherited(self.core):
+            return 0  # whoever holds its locks is not here
         if self.news is not None:
             self.tell_news()
         return 0
@@ -281,6 +346,7 @@ cdef class Recovering(Resubscribing):
             self.unplace()
         amps_client_give_up_waits(self.core)
         Client.shut(self, for_good)
+        self.tell_unsent()
         if had_come_up and not (was_open and for_good):
             self.tell_state(_ConnectionStateListener.Shutdown)
         return 0
@@ -292,3 +358,11 @@ cdef object masked(object uri):
         return str(_parse_uri(uri))
     except Exception:
         return "" if not isinstance(uri, (str, bytes)) else "(an unreadable connection string)"
+
+
+cdef object user_of(object uri):
+    """The user in a connection string, or None."""
+    try:
+        return _parse_uri(uri).user
+    except Exception:
+        return None

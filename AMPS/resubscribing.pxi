@@ -7,7 +7,6 @@ cdef class Resubscribing(Client):
     cdef object failed_resubscribe
     cdef unsigned int resubscription_ms
     cdef unsigned long long round   # counts attempts, each with a connection of its own
-    cdef object news                # a threading.Condition: something below has changed
     cdef bint recovering, ready     # a thread is at it; all is as it should be
     cdef bint has_come_up           # connect_and_logon() was called since the last end
     cdef bint given_up              # no further attempts: closed, or nobody to connect to

@@ -29,6 +29,7 @@ def _close_all():
         client = weak()
         if client is not None and not amps_client_is_inherited(client.core):
             client.abort_dial = True
+            client.note_closing()
             amps_client_close(client.core)
     client = None
     with nogil:

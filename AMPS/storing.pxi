@@ -1,23 +1,29 @@
 # storing.pxi: publishes that a publish store keeps until the server has persisted them.
 
-cdef class Storing(Asking):
+cdef enum:
+    UNCOUNTED_MAX = 64  # SOW deletes noted before those are dropped that have their count
+
+
+cdef class Storing(CustomStoring):
     """A connection whose publishes go through a publish store, if it has one."""
 
     cdef Store store              # one of this module's, or None
-    cdef object custom            # one of the program's own, or None
-    cdef object turn              # the lock that makes one order of a custom store and the wire
-    cdef object whose_turn        # the thread that holds it
-    cdef bint custom_follows      # what a custom store holds has been sent to this connection
     cdef object error_on_publish_gap  # None: as the store says
-    cdef uint64_t last_delete         # the number of the last SOW delete stored
+    cdef object server_sequence       # what the last logon ack said, or None
+    cdef dict uncounted               # SOW deletes whose handlers wait for a count, by number
+    cdef uint64_t followed            # the connection that has been sent what was kept then
+
+    def __cinit__(self, *args, **kwargs):
+        self.uncounted = {}
 
     def set_publish_store(self, publish_store):
         """Sets the store that keeps each publish, delta publish and SOW delete until the server has
         persisted it: `MemoryPublishStore`, `PublishStore`, `HybridPublishStore`, or an object with
         `store(message)`, `discard_up_to(sequence)`, `replay(handler)`, `replay_single(handler,
         sequence)` and `get_unpersisted_count()`, which is called on the threads that publish and
-        on the receive thread. None: no store. Set it before connecting. Raises `UsageException`
-        while messages of the store before wait for their acks on a connection.
+        on the receive thread; they must not use this client. None: no store. On a connection what
+        the store holds is sent at once. Raises `UsageException` while messages of the store
+        before wait for their acks on a connection.
         """
         cdef amps_publish_store *core = NULL
         cdef Store native = None
@@ -28,13 +34,7 @@ cdef class Storing(Asking):
             native.check()
             core = native.core
         elif publish_store is not None:
-            for name in ("store", "discard_up_to", "replay", "replay_single",
-                         "get_unpersisted_count"):
-                if not callable(getattr(publish_store, name, None)):
-                    raise TypeError(f"a publish store has a method {name}, unlike "
-                                    f"{type(publish_store).__name__}")
-            import threading
-            self.turn = threading.Lock()
+            self.check_custom(publish_store)
         if self.custom is not None and self.logged_on and self.custom.get_unpersisted_count() > 0:
             status = AMPS_ALREADY_CONNECTED
         else:
@@ -45,10 +45,13 @@ cdef class Storing(Asking):
                 "set a store before connecting")
         if status != AMPS_OK:
             raise status_error(status, "set_publish_store")
-        self.store, self.custom = native, None if native is not None else publish_store
-        self.custom_follows = False
+        self.store = native
+        self.use_custom(None if native is not None else publish_store)
         amps_client_want(self.core, AMPS_FOR_STORE, self.custom is not None)
         amps_client_want(self.core, AMPS_FOR_STORE_TROUBLE, native is not None)
+        if self.has_store() and self.logged_on \
+                and self.followed == amps_client_connection(self.core):
+            self.send_kept(not amps_client_in_handler(self.core))
 
     cdef inline bint has_store(self) noexcept:
         return self.store is not None or self.custom is not None
@@ -62,7 +65,9 @@ cdef class Storing(Asking):
         """Whether such a logon fails; at first as the store says, which is no."""
         if self.error_on_publish_gap is not None:
             return self.error_on_publish_gap
-        return self.store is not None and self.store.get_error_on_publish_gap()
+        store = self.store if self.store is not None else self.custom
+        told = getattr(store, "get_error_on_publish_gap", None)
+        return callable(told) and bool(told())
 
     def get_unpersisted_count(self):
         """How many messages in the publish store the server has not persisted yet: 0 without
@@ -104,13 +109,53 @@ cdef class Storing(Asking):
         self.custom_follows = False
         return self.has_store()
 
-    cdef int send_delete(self, amps_header *header, amps_slice body) except -1:
+    cdef uint64_t send_delete(self, amps_header *header, amps_slice body,
+                              Routing routing) except? 0:
         self.send_overdue()
-        self.last_delete = self.keep_and_send(header, body, False)
+        number = self.keep_and_send(header, body, False)
+        if routing is not None:
+            if len(self.uncounted) >= UNCOUNTED_MAX:
+                self.give_up_counts(True)
+            self.uncounted[number] = routing
+        return number
+
+    cdef int give_up_counts(self, bint only_known=False) except -1:
+        """After a logon: deletes that the server has found done get no count for their handlers."""
+        for number, routing in list(self.uncounted.items()):
+            if not has_route(self, AMPS_ID_OF_COMMAND, (<Routing>routing).command_id):
+                del self.uncounted[number]
+            elif not only_known and not self.holds(number):
+                del self.uncounted[number]
+                (<Routing>routing).remove(self)
+                self.report(_exceptions.DisconnectedException(
+                    f"sow_delete {id_text((<Routing>routing).command_id)!r} is done, but its count "
+                    "was lost with a connection"))
         return 0
+
+    cdef Message done_before(self, uint64_t connection, uint64_t number):
+        cdef Message ack
+        cdef uint64_t now = amps_client_connection(self.core)
+        if now == connection or self.followed != now or self.holds(number):
+            return None
+        ack = Message.__new__(Message)
+        ack.own = {}
+        ack.set_command("ack")
+        ack.set_ack_type("persisted")
+        ack.set_status("success")
+        ack.set_sequence(number)
+        return ack
+
+    cdef bint holds(self, uint64_t number) except -1:
+        if self.custom is not None:
+            return self.find_in_custom(number) is not None
+        return self.store is not None and self.store.read(number) is not None
 
     cdef uint64_t kept(self, amps_status status, amps_kept *kept) except? 0:
         """What is stored leaves, or is waited for."""
+        if status == AMPS_CLOSED and not self.logged_on:
+            raise _exceptions.DisconnectedException(
+                f"publish: {self.why_not_connected()}, and the publish store with it: the message "
+                "is not kept")
         if status != AMPS_OK:
             raise store_error(status, "publish", &kept.failure)
         if kept.due:
@@ -145,90 +190,50 @@ cdef class Storing(Asking):
                 "publish: not logged on; the publish store has the message")
         return 0
 
-    cdef uint64_t keep_in_custom(self, amps_header *header, amps_slice body,
-                                 bint is_publish) except? 0:
-        cdef Message message = self.message_of(header, body)
-        cdef object kept
-        if not has_field(header, AMPS_FIELD_ACK_TYPE):
-            set_field(header, AMPS_FIELD_ACK_TYPE, PERSISTED)
-        self.take_turn()
-        try:
-            sequence = store_number("the publish store's sequence", int(self.custom.store(message)),
-                                    1, <uint64_t>-1)
-            message.set_sequence(sequence)
-            kept = put_number(header, AMPS_FIELD_SEQUENCE, sequence, <uint64_t>-1)
-            if self.custom_follows:
-                try:
-                    self.send_stored(header, body, is_publish)
-                except _exceptions.DisconnectedException:
-                    self.custom_follows = False
-        finally:
-            self.end_turn()
-        if not self.custom_follows:
-            self.check_follows()
-        return sequence
-
-    cdef int send_stored(self, const amps_header *header, amps_slice body,
-                         bint is_publish) except -1:
-        cdef c_bool due
-        cdef amps_status status = amps_client_try_send(self.core, header, body, is_publish, &due)
-        if status != AMPS_OK:
-            self.send_patiently(header, body, is_publish, status)
-        elif due:
-            with nogil:
-                amps_client_send_due(self.core)
-        return 0
-
-    cdef Message message_of(self, const amps_header *header, amps_slice body):
-        """A header and a body as a message of its own."""
-        cdef amps_message view
-        cdef Message message = Message.__new__(Message)
-        room = bytearray(amps_frame_size_max(header, body))
-        size = amps_frame_write(header, body, <char *>room)
-        if amps_frame_view(amps_slice(<char *>room, size), &view) != AMPS_OK:
-            raise MemoryError("no memory for a message")
-        message.copy_view(&view)
-        return message
-
-    cdef int take_turn(self) except -1:
-        """Waits for the lock of a custom store; its own calls must not come back here."""
-        me = PyThread_get_thread_ident()
-        if self.whose_turn == me:
-            raise _exceptions.UsageException(
-                "a publish store publishes on the very client that is calling it")
-        while not self.turn.acquire(timeout=SLICE_MS / 1000):
-            check_signals()
-        self.whose_turn = me
-        return 0
-
-    cdef int end_turn(self) except -1:
-        self.whose_turn = None
-        self.turn.release()
-        return 0
-
     # ---- After a logon --------------------------------------------------------------------------
 
     cdef int catch_up(self, Message ack) except -1:
         """Compares the store with what the server has, by its logon ack, and sends the rest."""
-        cdef uint64_t last, highest
-        cdef amps_status status = AMPS_AGAIN
-        if not self.has_store():
-            return 0
         said = ack.raw(AMPS_FIELD_SEQUENCE)
-        server = int(said) if said is not None and said.isdigit() else None
-        if self.custom is not None:
-            self.replay_custom(server)
-        else:
-            highest = self.reconcile(server)
-            while status == AMPS_AGAIN:
-                with nogil:
-                    status = amps_client_wait_sent(self.core, highest, SLICE_MS)
-                check_signals()
-            if status != AMPS_OK:
-                raise _exceptions.DisconnectedException(
-                    f"replaying the publish store: {self.why_not_connected()}")
-        self.tell_state(_ConnectionStateListener.PublishReplayed)
+        is_number = said is not None and said.isdigit() and int(said) <= <uint64_t>-1
+        self.server_sequence = int(said) if is_number else None
+        if self.has_store():
+            self.send_kept(True)
+            self.tell_state(_ConnectionStateListener.PublishReplayed)
+        self.followed = amps_client_connection(self.core)
         return 0
+
+    cdef int send_kept(self, bint waits) except -1:
+        """What the server lacks; waits until that is on its way."""
+        cdef uint64_t highest
+        cdef amps_status status = AMPS_AGAIN if waits else AMPS_OK
+        if self.custom is not None:
+            self.check_gap(self.server_sequence, self.custom_persisted())
+            self.replay_custom(self.server_sequence)
+            self.give_up_counts()
+            return 0
+        highest = self.reconcile(self.server_sequence)
+        self.give_up_counts()
+        while status == AMPS_AGAIN:
+            with nogil:
+                status = amps_client_wait_sent(self.core, highest, SLICE_MS)
+            check_signals()
+        if status != AMPS_OK:
+            raise _exceptions.DisconnectedException(
+                f"replaying the publish store: {self.why_not_connected()}")
+        return 0
+
+    cdef bint check_gap(self, object server, object last) except -1:
+        """Does the server lack what is discarded already? Raises that, or tells the listener."""
+        if server is None or server >= last:
+            return False
+        gap = _exceptions.PublishStoreGapException(
+            f"{self.masked_uri} has the publishes of {self._name!r} up to {server} only; the "
+            f"publish store has discarded them up to {last}")
+        if self.get_error_on_publish_gap():
+            raise gap
+        self.report(gap)
+        return True
 
     cdef uint64_t reconcile(self, object server) except? 0:
         """Returns the highest number to be sent. What the server has is discarded."""
@@ -237,14 +242,7 @@ cdef class Storing(Asking):
         cdef uint64_t number = 0 if server is None else server
         cdef amps_status status
         last = amps_publish_store_last_persisted(store.core)
-        if server is not None and number < last:
-            gap = _exceptions.PublishStoreGapException(
-                f"{self.masked_uri} has the publishes of {self._name!r} up to {number} only; the "
-                f"publish store has discarded them up to {last}")
-            if self.get_error_on_publish_gap():
-                raise gap
-            self.report(gap)
-        elif server is not None:
+        if not self.check_gap(server, last) and server is not None:
             if not store.has_followed:
                 self.report_used(store, number)
             with nogil:
@@ -266,33 +264,6 @@ cdef class Storing(Asking):
             message = store.read_after(&sequence)
         return 0
 
-    cdef int replay_custom(self, object server) except -1:
-        """All that a custom store holds is sent, while nobody publishes."""
-        self.take_turn()
-        try:
-            if server:
-                self.custom.discard_up_to(server)
-            self.custom.replay(self._send_again)
-            self.custom_follows = True
-        finally:
-            self.end_turn()
-        return 0
-
-    def _send_again(self, message):
-        """Given to the `replay` of a publish store: sends one of its messages as it is."""
-        cdef amps_header header
-        cdef Body body
-        if not isinstance(message, Message) or not (<Message>message).raw(AMPS_FIELD_SEQUENCE):
-            self.report(_exceptions.StoreException(
-                f"the publish store replayed {message!r}, which is no message with a sequence"))
-            return
-        header.present = 0
-        kept = (<Message>message).fill(&header)
-        body = (<Message>message).body()
-        if not has_field(&header, AMPS_FIELD_ACK_TYPE):
-            set_field(&header, AMPS_FIELD_ACK_TYPE, PERSISTED)
-        self.send_stored(&header, body.bytes, True)
-
     # ---- What the server says -------------------------------------------------------------------
 
     cdef void refused(self, Message ack) noexcept:
@@ -307,14 +278,17 @@ cdef class Storing(Asking):
             if self.store is not None:
                 message = self.store.read(sequence)
             elif self.custom is not None:
-                found = []
-                self.custom.replay_single(found.append, sequence)
-                message = found[0] if found else None
+                message = self.find_in_custom(sequence)
         except BaseException as problem:
             self.report(problem)
         self.tell_failed_write(message, ack.get_reason() or "")
         if self.store is not None:
             amps_publish_store_discard_one(self.store.core, sequence, NULL)
+        elif self.custom is not None:
+            try:
+                self.refused_in_custom(sequence)
+            except BaseException as problem:
+                self.report(problem)
 
     cdef void tell_failed_write(self, object message, object reason) noexcept:
         cdef amps_inside inside
@@ -343,19 +317,21 @@ cdef class Storing(Asking):
         return 0
 
     cdef int note_persisted(self, Message ack) except -1:
-        """A persisted ack, for a custom store."""
+        """A persisted ack, for a custom store; the failure of one that nobody minds, too."""
         said = ack.raw(AMPS_FIELD_SEQUENCE)
-        if self.custom is not None and said is not None and said.isdigit() \
-                and ack.get_status() == "success":
-            self.custom.discard_up_to(int(said))
+        if self.custom is None or said is None or not said.isdigit():
+            return 0
+        if ack.get_status() == "success":
+            self.persisted_in_custom(int(said))
+        elif self.failed_write is None:
+            self.refused_in_custom(int(said) & <uint64_t>-1)
+            if self.last_chance is not None:
+                self.last_chance(ack)
         return 0
-
-
-cdef amps_slice PERSISTED = literal("persisted")
 
 
 cdef bint is_native(object store) except -1:
     """Is it one of this module's, with none of its methods replaced by a subclass?"""
     return isinstance(store, Store) and all(
         getattr(type(store), name, None) is getattr(Store, name)
-        for name in ("store", "discard_up_to", "replay", "replay_single", "get_unpersisted_count"))
+        for name in _STORE_METHODS)

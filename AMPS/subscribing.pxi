@@ -195,10 +195,6 @@ cdef class Subscribing(Bookmarking):
             self.send_overdue()
             self.send_unsubscribe(sub_id, query_id)
 
-    cdef bint is_coming_back(self) noexcept:
-        """Is a thread placing subscriptions again? Then the server is told when it is through."""
-        return False
-
     cdef int forget_subscriptions(self, object sub_ids, object query_ids) except -1:
         cdef amps_sink sink
         for ids in (sub_ids, query_ids):

@@ -16,7 +16,9 @@ class Sequences:
     no client's name has.
     """
 
-    def __init__(self, instance: bytes, clock: Clock):
+    def __init__(self, instance: bytes, clock: Clock, given: int = 0):
+        """`given`: the newest number that the server gave in a former life, of which it knows
+        nothing else; starting anew within a second it would give it once more."""
         self._instance = instance
         self._clock = clock
         self.marks: dict[int, int] = {}
@@ -25,6 +27,12 @@ class Sequences:
         self._told: dict[int, int] = {}  # the highest that each publisher knows to be persisted
         self._own: dict[int, int] = {}
         self._newest = 0
+        self._given = given
+
+    @property
+    def newest(self) -> int:
+        """The newest number of the server's own."""
+        return max(self._newest, self._given)
 
     def know(self, name: bytes) -> int:
         """The publisher's hash of a client name."""
@@ -65,7 +73,8 @@ class Sequences:
         """A new identity for what a known publisher sent without a sequence."""
         second = self._clock.time_ns() // NANOSECONDS * NANOSECONDS
         own = self._own[publisher]
-        self._newest = max(self._newest + 1, self.mark(own) + 1, 0 if self._newest else second)
+        start = 0 if self._newest else max(second, self._given + 1)
+        self._newest = max(self._newest + 1, self.mark(own) + 1, start)
         self.advance(own, self._newest)
         return own, self._newest
 

@@ -106,7 +106,8 @@ class Server:
     def _make_engine(self) -> None:
         plan = self._plan
         name = plan.name + (REPLICA if self._is_replica else "")
-        self.sequences = Sequences(name.encode("utf-8", "surrogateescape"), self.clock)
+        given = self.sequences.newest if hasattr(self, "sequences") else 0
+        self.sequences = Sequences(name.encode("utf-8", "surrogateescape"), self.clock, given)
         self.txlog: Log | None = None
         if plan.txlog:
             self.txlog = Log([topic.encode("utf-8", "surrogateescape") for topic in plan.txlog])

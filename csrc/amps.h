@@ -27,7 +27,7 @@
     X(AMPS_DISCONNECTED, "not connected", DisconnectedException)                                   \
     X(AMPS_BROKEN_OFF, "the server broke the query off", CommandException)                         \
     X(AMPS_CLOSED, "closed by this program", DisconnectedException)                                \
-    X(AMPS_HEARTBEAT_LOST, "no sign of life from the server", DisconnectedException)               \
+    X(AMPS_HEARTBEAT_LOST, "no sign of life, not even a heartbeat", DisconnectedException)         \
     X(AMPS_ALREADY_CONNECTED, "already connected", AlreadyConnectedException)                      \
     X(AMPS_NOT_RESOLVED, "the host name cannot be resolved", ConnectionRefusedException)           \
     X(AMPS_REFUSED, "cannot connect", ConnectionRefusedException)                                  \
@@ -144,6 +144,7 @@ typedef struct amps_failure {
     int         error;
     int         resolver;
     size_t      unsent; /* publishes that were accepted and never reached the socket */
+    size_t      kept;   /* of these, to be sent later: see amps_client_send_kept */
     char        text[512];
 } amps_failure;
 
@@ -324,6 +325,13 @@ void        amps_client_give_up(amps_client *client, amps_slice body, bool is_pu
 /* A small command that must not wait and may exceed the buffer's limit a little: for destructors.
  * AMPS_AGAIN: not even that. */
 amps_status amps_client_send_soon(amps_client *client, const amps_header *header);
+
+/* Publishes that had not left when a connection was lost are kept, whole and in order; those of one
+ * that the program closed are not. They are sent on the next connection when it is asked for (in
+ * steps: AMPS_AGAIN), or dropped; count and drop return how many they are. */
+size_t      amps_client_count_kept(amps_client *client);
+amps_status amps_client_send_kept(amps_client *client, uint32_t wait_ms);
+size_t      amps_client_drop_kept(amps_client *client);
 
 /* ---- Publishes that a publish store keeps until they are persisted -------------------------- */
 

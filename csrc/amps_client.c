@@ -190,6 +190,8 @@ static void on_ended(void *context, amps_failure *failure, void **thread)
     amps_telling telling;
     begin_telling(client, &telling);
     failure->unsent = amps_writer_close(&client->writer);
+    amps_stored_forget(&client->stored);
+    failure->kept = client->writer.kept_last;
     explain(&client->writer, failure);
     if (failure->status == AMPS_END) {
         failure->status = AMPS_DISCONNECTED;

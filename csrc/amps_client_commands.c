@@ -2,6 +2,7 @@
 #include "amps_client.h"
 #include "amps_frame.h"
 #include "amps_memory.h"
+#include "amps_unsent.h"
 
 /* A publish made inside a handler may wait for room only so long: the thread that waits is the one
  * that would read what the server may insist on sending first. */
@@ -156,6 +157,23 @@ amps_status amps_client_send(amps_client *client, const amps_header *header, amp
         status = begun ? AMPS_OK : AMPS_NO_ROOM;
     }
     return status;
+}
+
+size_t amps_client_count_kept(amps_client *client)
+{
+    return amps_client_is_inherited(client) ? 0 : amps_unsent_count(&client->writer);
+}
+
+amps_status amps_client_send_kept(amps_client *client, uint32_t wait_ms)
+{
+    return amps_client_is_inherited(client)
+               ? AMPS_FORKED
+               : amps_unsent_send(&client->writer, amps_clock_in_ms(wait_ms));
+}
+
+size_t amps_client_drop_kept(amps_client *client)
+{
+    return amps_client_is_inherited(client) ? 0 : amps_unsent_drop(&client->writer);
 }
 
 void amps_client_give_up(amps_client *client, amps_slice body, bool is_publish,

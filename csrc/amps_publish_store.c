@@ -155,7 +155,9 @@ static bool is_forked(const amps_publish_store *store)
 
 void amps_publish_store_hold(amps_publish_store *store)
 {
-    atomic_fetch_add_explicit(&store->references, 1, memory_order_relaxed);
+    if (store != NULL) {
+        atomic_fetch_add_explicit(&store->references, 1, memory_order_relaxed);
+    }
 }
 
 /* In a fork's child another thread may have been at work in here: then all stays as it is. */

@@ -409,8 +409,10 @@ static amps_status route_ack(amps_reader *reader, const amps_header *header,
     if ((types & AMPS_ACK_PERSISTED) != 0 && amps_header_has(header, AMPS_FIELD_SEQUENCE)) {
         told = amps_deliveries_tell(&reader->out, AMPS_FOR_STORE, message) || told;
     }
-    if (is_failed_write(header, route)) {
-        told = amps_deliveries_tell(&reader->out, AMPS_FOR_FAILED_WRITE, message) || told;
+    if (is_failed_write(header, route) &&
+        amps_deliveries_tell(&reader->out, AMPS_FOR_FAILED_WRITE, message)) {
+        told = true;
+        amps_deliveries_flush(&reader->out); /* the next ack may end what the store keeps of it */
     }
     if (route != NULL) {
         bool is_silent = route->sink.handler == NULL && route->sink.stream == NULL &&

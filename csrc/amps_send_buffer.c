@@ -197,18 +197,46 @@ static bool is_publish(const char *payload, size_t size)
            (size >= sizeof delta - 1 && memcmp(payload, delta, sizeof delta - 1) == 0);
 }
 
-/* Counts the publishes among the frames in `bytes` that end after `sent`. */
-static size_t count_publishes(amps_slice bytes, size_t sent)
+/* Counts the publishes among the frames in `bytes` that end after `sent`, adds up their sizes, and
+ * copies them to *to, which moves on, unless it is NULL. */
+static size_t copy_publishes(amps_slice bytes, size_t sent, char **to, size_t *size)
 {
     size_t count = 0;
     for (size_t at = 0; at + AMPS_FRAME_PREFIX_SIZE <= bytes.size;) {
         size_t payload_size = amps_load_u32(bytes.at + at);
-        size_t end = at + AMPS_FRAME_PREFIX_SIZE + payload_size;
-        if (end > sent && is_publish(bytes.at + at + AMPS_FRAME_PREFIX_SIZE, payload_size)) {
+        size_t frame_size = AMPS_FRAME_PREFIX_SIZE + payload_size;
+        if (at + frame_size > sent &&
+            is_publish(bytes.at + at + AMPS_FRAME_PREFIX_SIZE, payload_size)) {
             count++;
+            *size += frame_size;
+            if (to != NULL) {
+                memcpy(*to, bytes.at + at, frame_size);
+                *to += frame_size;
+            }
         }
-        at = end;
+        at += frame_size;
     }
+    return count;
+}
+
+size_t amps_send_buffer_keep_unsent(const amps_send_buffer *buffer, amps_buffer *kept)
+{
+    amps_slice front = {buffer->front.at, buffer->front_is_rest ? 0 : buffer->front.size};
+    amps_slice back = {buffer->back.at, buffer->back.size};
+    size_t     size = 0, before = kept->size;
+    char      *at;
+    size_t     count = copy_publishes(front, buffer->front_sent, NULL, &size);
+    count += copy_publishes(back, 0, NULL, &size);
+    if (count == 0 || amps_buffer_reserve(kept, size, &at) != AMPS_OK) {
+        return 0;
+    }
+    if (before > 0) {
+        memmove(kept->at + size, kept->at, before);
+    }
+    kept->size = before + size;
+    at = kept->at;
+    copy_publishes(front, buffer->front_sent, &at, &size);
+    copy_publishes(back, 0, &at, &size);
     return count;
 }
 
@@ -216,9 +244,10 @@ size_t amps_send_buffer_unsent_publishes(const amps_send_buffer *buffer)
 {
     amps_slice front = {buffer->front.at, buffer->front.size};
     amps_slice back = {buffer->back.at, buffer->back.size};
-    size_t     in_back = count_publishes(back, 0);
+    size_t     size = 0;
+    size_t     in_back = copy_publishes(back, 0, NULL, &size);
     if (buffer->front_is_rest) {
         return in_back + (buffer->front_sent < buffer->front.size ? buffer->rest_publishes : 0);
     }
-    return in_back + count_publishes(front, buffer->front_sent);
+    return in_back + copy_publishes(front, buffer->front_sent, NULL, &size);
 }

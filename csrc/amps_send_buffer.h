@@ -74,4 +74,8 @@ void amps_send_buffer_went_at_once(amps_send_buffer *buffer, uint64_t began, uin
 /* How many publishes have not wholly left. A frame that was cut counts. */
 size_t amps_send_buffer_unsent_publishes(const amps_send_buffer *buffer);
 
+/* Copies them, whole and in order, in front of what `kept` has; a frame of which only the rest is
+ * here cannot be. Returns how many. 0, and nothing is copied, without memory. */
+size_t amps_send_buffer_keep_unsent(const amps_send_buffer *buffer, amps_buffer *kept);
+
 #endif

@@ -229,13 +229,12 @@ static void refill(void *context)
 {
     amps_stored *stored = context;
     amps_status  status = AMPS_OK;
-    while (status == AMPS_OK && stored->follows) {
+    while ((status == AMPS_OK || status == AMPS_TOO_LARGE) && stored->follows) {
         status = send_next(stored);
     }
     if (status == AMPS_END || !stored->follows) {
         amps_writer_caught_up(stored->writer);
-    } else if (status != AMPS_AGAIN && status != AMPS_TOO_LARGE && status != AMPS_DISCONNECTED &&
-               status != AMPS_CLOSED) {
+    } else if (status != AMPS_AGAIN && status != AMPS_DISCONNECTED && status != AMPS_CLOSED) {
         amps_writer_break_held(stored->writer, status); /* what is kept goes with the next one */
     }
 }
@@ -290,15 +289,16 @@ amps_status amps_stored_wait_sent(amps_stored *stored, uint64_t sequence, uint64
 
 /* ---- What the server says ------------------------------------------------------------------- */
 
-/* Is it news? Then the number is the highest acked, and *sent the highest that can be meant. */
+/* Is it news? *sent is the highest that can be meant: an ack above that is one up to there. */
 static bool note_ack(amps_stored *stored, uint64_t sequence, amps_publish_store **store,
                      uint64_t *sent)
 {
     amps_mutex_lock(&stored->writer->lock);
     bool is_news = stored->store != NULL && sequence > stored->acked;
     if (is_news) {
-        stored->acked = sequence;
         *sent = atomic_load(&stored->sent);
+        uint64_t meant = sequence < *sent ? sequence : *sent;
+        stored->acked = meant > stored->acked ? meant : stored->acked;
         *store = stored->store;
         amps_publish_store_hold(*store);
     }

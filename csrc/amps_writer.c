@@ -23,6 +23,7 @@ void amps_writer_init(amps_writer *writer, size_t size_max)
     amps_cond_init(&writer->wake);
     amps_cond_init(&writer->changed);
     amps_send_buffer_init(&writer->buffer, size_max);
+    amps_buffer_init(&writer->kept, SIZE_MAX); /* what had room in the buffer has room here */
     writer->fd = -1;
     writer->refuse = AMPS_DISCONNECTED;
 }
@@ -30,6 +31,7 @@ void amps_writer_init(amps_writer *writer, size_t size_max)
 void amps_writer_fini(amps_writer *writer)
 {
     AMPS_ASSERT(!writer->running && !writer->sending);
+    amps_buffer_fini(&writer->kept);
     amps_send_buffer_fini(&writer->buffer);
     amps_cond_fini(&writer->changed);
     amps_cond_fini(&writer->wake);
@@ -346,6 +348,8 @@ size_t amps_writer_close(amps_writer *writer)
     writer->sending = false; /* an owner who is away finds another state when it comes back */
     writer->away = false;
     size_t unsent = amps_send_buffer_unsent_publishes(&writer->buffer);
+    bool   is_lost = writer->refuse != AMPS_CLOSED;
+    writer->kept_last = is_lost ? amps_send_buffer_keep_unsent(&writer->buffer, &writer->kept) : 0;
     amps_send_buffer_clear(&writer->buffer);
     writer->fd = -1;
     amps_mutex_unlock(&writer->lock);

@@ -51,6 +51,9 @@ typedef struct amps_writer {
     void (*refill)(void *context); /* fetches some of them while there is room; the lock is held */
     void *refill_context;
 
+    amps_buffer kept;      /* publishes of connections lost, whole, that never left */
+    size_t      kept_last; /* so many of them are of the one lost last */
+
     _Atomic bool watched; /* the bytes are shown before they leave, without the lock */
     void (*show)(void *context, amps_slice bytes);
     void *show_context;
@@ -119,7 +122,7 @@ bool amps_writer_is_open(amps_writer *writer); /* takes commands */
  * shut. Returns at once. */
 void amps_writer_finish(amps_writer *writer, amps_status why);
 /* The reader's last word: waits for the thread and all senders to leave the socket alone, empties
- * the buffer and returns how many publishes in it never left. */
+ * the buffer and returns how many publishes in it never left. After a loss they are in `kept`. */
 size_t amps_writer_close(amps_writer *writer);
 
 #endif

@@ -24,7 +24,7 @@ STEPS = (
     ("bookmark_publishers", "c_handler", "conflation", "file", "frame", "message", "record"),
     ("bookmark_journal", "bookmark_ring", "file_recovery", "send_buffer", "socket", "waits"),
     ("bookmark_items", "file_records", "stream", "writer"),
-    ("bookmark_disk", "bookmark_list", "publish_store"),
+    ("bookmark_disk", "bookmark_list", "publish_store", "unsent"),
     ("bookmark_inside", "stored"),
     ("bookmark_store",),
     ("bookmark_opening", "routes"),

@@ -339,7 +339,7 @@ static void a_silent_server_is_given_up(void)
     amps_client_set_heartbeat(seen->client, SHORT_MS, 2 * SHORT_MS);
     witness_wait(seen, &seen->disconnected, 1);
     CHECK_STATUS(seen->failure.status, AMPS_HEARTBEAT_LOST);
-    CHECK_TEXT(amps_slice_of(seen->failure.text), "no sign of life from the server");
+    CHECK_TEXT(amps_slice_of(seen->failure.text), "no sign of life, not even a heartbeat");
     CHECK_STATUS(amps_client_state(seen->client), AMPS_DISCONNECTED);
     peer_expect(seen->wire.peers, "{\"c\":\"heartbeat\",\"opts\":\"beat\"}");
     witness_end(seen);

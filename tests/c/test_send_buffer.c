@@ -278,6 +278,56 @@ static void a_rest_counts_once_when_it_is_a_publish(void)
     }
 }
 
+static void unsent_publishes_are_kept_whole_and_before_those_kept_already(void)
+{
+    static const char delta[] = "{\"c\":\"delta_publish\",\"t\":\"t\"}x";
+    amps_send_buffer  buffer;
+    amps_buffer       kept;
+    char              expected[512];
+    size_t            size = 0;
+    amps_send_buffer_init(&buffer, 10000);
+    amps_buffer_init(&kept, SIZE_MAX);
+    amps_buffer_add(&kept, amps_slice_of("older"));
+    add_frame(&buffer, PUBLISH);
+    add_frame(&buffer, "{\"c\":\"flush\"}");
+    add_frame(&buffer, delta);
+    amps_send_buffer_take(&buffer);
+    amps_send_buffer_sent(&buffer, 1); /* cut: it goes again from its first byte */
+    add_frame(&buffer, PUBLISH);
+    CHECK_NUMBER(amps_send_buffer_keep_unsent(&buffer, &kept), 3);
+    const char *frames[] = {PUBLISH, delta, PUBLISH};
+    for (int i = 0; i < 3; i++) {
+        amps_frame_seal(expected + size, strlen(frames[i]));
+        memcpy(expected + size + AMPS_FRAME_PREFIX_SIZE, frames[i], strlen(frames[i]));
+        size += AMPS_FRAME_PREFIX_SIZE + strlen(frames[i]);
+    }
+    CHECK_NUMBER(kept.size, size + 5);
+    CHECK(memcmp(kept.at, expected, size) == 0 && memcmp(kept.at + size, "older", 5) == 0);
+    amps_buffer_fini(&kept);
+    amps_send_buffer_fini(&buffer);
+}
+
+static void what_has_left_or_is_only_a_rest_is_not_kept(void)
+{
+    amps_send_buffer buffer;
+    amps_buffer      kept;
+    amps_send_buffer_init(&buffer, 10000);
+    amps_buffer_init(&kept, SIZE_MAX);
+    add_frame(&buffer, PUBLISH);
+    amps_send_buffer_sent(&buffer, amps_send_buffer_take(&buffer).size);
+    CHECK_NUMBER(amps_send_buffer_keep_unsent(&buffer, &kept), 0);
+    CHECK_STATUS(amps_send_buffer_put_rest(&buffer, amps_slice_of("the rest"), nothing, true),
+                 AMPS_OK);
+    CHECK_NUMBER(amps_send_buffer_keep_unsent(&buffer, &kept), 0);
+    CHECK_NUMBER(amps_send_buffer_unsent_publishes(&buffer), 1);
+    add_frame(&buffer, PUBLISH);
+    amps_memory_fail_at(1, 0);
+    CHECK_NUMBER(amps_send_buffer_keep_unsent(&buffer, &kept), 0);
+    CHECK_NUMBER(amps_send_buffer_keep_unsent(&buffer, &kept), 1);
+    amps_buffer_fini(&kept);
+    amps_send_buffer_fini(&buffer);
+}
+
 static void a_refused_request_changes_nothing(void)
 {
     size_t           before = amps_memory_live();
@@ -313,6 +363,8 @@ int main(void)
     RUN(publishes_and_deltas_count_and_nothing_else_does);
     RUN(a_frame_counts_until_its_last_byte_has_left);
     RUN(a_rest_counts_once_when_it_is_a_publish);
+    RUN(unsent_publishes_are_kept_whole_and_before_those_kept_already);
+    RUN(what_has_left_or_is_only_a_rest_is_not_kept);
     RUN(a_refused_request_changes_nothing);
     RUN(after_a_rest_both_halves_have_their_limits_again);
     RUN(an_answer_ends_a_burst);

@@ -8,6 +8,7 @@ import pytest
 import AMPS
 from amps_sandbox import Sandbox
 
+from .failover import QUICK_MS, Watched, chooser_of
 from .readers import make_reader
 from .scripted_peer import PATIENCE_S, ScriptedPeer, wait_until
 
@@ -63,6 +64,61 @@ def log_on(new_client):
         client = new_client(name, **options)
         client.connect(server.uri("json"))
         client.logon(5000)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def new_ha():
+    """Makes HAClients for these servers, quick to try again, that are closed after the test. What
+    they report is appended to their `problems`."""
+    made = []
+
+    def make(*servers, name="tester", delay=QUICK_MS, **options):
+        client = AMPS.HAClient(name, **options)
+        made.append(client)
+        client.set_server_chooser(chooser_of(*servers))
+        client.set_reconnect_delay(delay)
+        client.problems = Watched()
+        client.set_exception_listener(client.problems)
+        return client
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def new_ha_client():
+    """Makes HA clients of these addresses, not connected, that try again soon. Stores in memory
+    unless a publish store is given; no_store=True for none."""
+    made = []
+
+    def make(*uris, name="publisher", store=None, no_store=False, **options):
+        client = AMPS.HAClient(name, no_store=no_store, **options)
+        made.append(client)
+        if store is not None:
+            client.set_publish_store(store)
+        chooser = AMPS.DefaultServerChooser()
+        chooser.add_all(list(uris))
+        client.set_server_chooser(chooser)
+        client.set_reconnect_delay(10)
+        client.set_exception_listener([].append)
+        return client
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def come_up(new_ha):
+    """The same, connected and logged on."""
+
+    def make(*servers, **options):
+        client = new_ha(*servers, **options)
+        client.connect_and_logon()
         return client
 
     return make

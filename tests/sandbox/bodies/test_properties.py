@@ -117,7 +117,14 @@ def test_the_two_ways_to_parse_json_agree_on_what_is_json(text):
     assert accepts(JSON.fields) == accepts(lambda body: JSON.merge(body, b"{}"))
 
 
-@for_all(OBJECTS, st.booleans())
+def has_two_ways(value):
+    """Does a name hold a slash, so that one path may have two ways to it?"""
+    if isinstance(value, dict):
+        return any("/" in name or has_two_ways(inner) for name, inner in value.items())
+    return isinstance(value, list) and any(map(has_two_ways, value))
+
+
+@for_all(OBJECTS.filter(lambda value: not has_two_ways(value)), st.booleans())
 def test_json_fields_are_those_of_the_model(value, ascii_only):
     found = JSON.fields(written(value, ascii_only))
     for path, expected in model_fields(value).items():
