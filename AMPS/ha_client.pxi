@@ -203,5 +203,7 @@ cdef int discard_in(BookmarkStore store, Message message) except -1:
             != AMPS_OK or escaped:
         store.discard_message(message)
         return 0
-    return store.check_discard(amps_bookmark_discard(store.sub_of(message), bookmark),
-                               message.get_sub_id())
+    cdef amps_status status = amps_bookmark_discard(store.sub_of(message), bookmark)
+    if status != AMPS_OK:
+        check_bookmark_status(status, message.get_sub_id())
+    return 0

@@ -19,7 +19,7 @@ cdef class Store:
     cdef amps_publish_store *core
     cdef object path             # None: in memory
     cdef object resize_handler
-    cdef bint error_on_gap, truncates
+    cdef bint error_on_gap, truncates, syncs
     cdef uint64_t found          # the highest number when it was made: those above are of this run
     cdef Connection user         # the client whose publish it keeps, if through Python
     cdef bint has_followed       # a client has logged on with it
@@ -83,8 +83,9 @@ cdef class Store:
         return 0
 
     cdef bint is_quick(self) noexcept:
-        """Does keeping a message never wait for a disk?"""
-        return self.path is None
+        """May it be tried to keep a message without letting the GIL go? The core says where that
+        would wait; with `sync_on_store` it always would."""
+        return not self.syncs
 
     def store(self, message):
         """Gives a `Message` the next number, keeps it and returns that number. May wait for the
@@ -276,7 +277,7 @@ cdef class PublishStore(Store):
                  blockSize=BLOCK_SIZE, *, sync_on_store=False):
         cdef amps_publish_store_options options
         memset(&options, 0, sizeof(options))
-        options.sync_on_store = bool(sync_on_store)
+        options.sync_on_store = self.syncs = bool(sync_on_store)
         self.make(&options, filename, None, blocksPerRealloc, blockSize, errorOnPublishGap)
 
     def truncate_on_close(self, truncate=True):

@@ -10,8 +10,10 @@
  *                              p99 of a round trip in nanoseconds
  *
  * What the server does with a publish, its topic says: "sink" swallows it, "echo" sends it to the
- * connection's subscription, "pour" sends that as many messages as its body says. A sow command
- * gets as many records of RECORD_SIZE bytes as its top_n says, or else its filter, bs to a frame.
+ * connection's subscription, "pour" sends that as many messages as its body says, each with the
+ * bookmark behind the last one's when the subscription has one. A sow command gets as many records
+ * of RECORD_SIZE bytes as its top_n says, or else its filter, bs to a frame. Publishes with a
+ * sequence are acked as persisted: the highest, every ACK_EVERY_MS and when no more come.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -19,6 +21,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -40,13 +43,18 @@
 #define PIECE_SIZE           ((size_t)256 << 10) /* bytes per receive, and the largest frame */
 #define POUR_SIZE            ((size_t)64 << 10)  /* bytes per send of a source */
 #define BACKLOG              16
-#define FLOOR_SECONDS_MAX    120u /* a floor that takes longer is stuck */
+#define FLOOR_SECONDS_MAX    120u              /* a floor that takes longer is stuck */
+#define ACK_EVERY_MS         10                /* as the sandbox does */
+#define QUIET_MS             1                 /* no more come, then */
+#define MS                   UINT64_C(1000000) /* in nanoseconds */
+#define SEQUENCE_SIZE        19                /* digits, of those that count seconds * 10^9 */
 
 /* The very bytes that the client writes, too. */
-#define SINK_HEADER "{\"c\":\"p\",\"t\":\"sink\"}"
-#define ECHO_HEADER "{\"c\":\"p\",\"t\":\"echo\"}"
-#define POUR_HEADER "{\"c\":\"p\",\"t\":\"pour\"}"
-#define LOGON       "{\"c\":\"logon\",\"cid\":\"0\",\"client_name\":\"floor\",\"a\":\"processed\"}"
+#define SINK_HEADER        "{\"c\":\"p\",\"t\":\"sink\"}"
+#define STORED_SINK_HEADER "{\"c\":\"p\",\"t\":\"sink\","
+#define ECHO_HEADER        "{\"c\":\"p\",\"t\":\"echo\"}"
+#define POUR_HEADER        "{\"c\":\"p\",\"t\":\"pour\"}"
+#define LOGON              "{\"c\":\"logon\",\"cid\":\"0\",\"client_name\":\"floor\",\"a\":\"processed\"}"
 #define SUBSCRIBE                                                                                  \
     "{\"c\":\"subscribe\",\"cid\":\"1\",\"t\":\"any\",\"sub_id\":\"1\",\"a\":\"processed\"}"
 #define SOW                                                                                        \
@@ -60,10 +68,15 @@ typedef struct slice {
 } slice;
 
 typedef struct connection {
-    int    fd;
-    size_t start, end; /* received and not yet looked at */
-    char   sub_id[VALUE_SIZE_MAX];
-    char   bytes[PIECE_SIZE];
+    int      fd;
+    size_t   start, end; /* received and not yet looked at */
+    char     sub_id[VALUE_SIZE_MAX];
+    bool     has_bookmarks;               /* its subscription */
+    char     sequence[SEQUENCE_SIZE + 1]; /* of the last message with a bookmark */
+    slice    last_publish;                /* with a sequence that was not looked at; size 0: none */
+    uint64_t published, acked;            /* sequences that came */
+    uint64_t acked_at;
+    char     bytes[PIECE_SIZE];
 } connection;
 
 static void fail(const char *doing)
@@ -141,6 +154,44 @@ static bool receive(connection *peer)
     }
 }
 
+/* The number behind a key, quoted or not; 0 if there is none. */
+static uint64_t read_number(slice frame, const char *key)
+{
+    char        header[HEADER_SIZE_MAX + 1];
+    size_t      size = frame.size < HEADER_SIZE_MAX ? frame.size : HEADER_SIZE_MAX;
+    const char *found;
+    memcpy(header, frame.at, size);
+    header[size] = '\0';
+    found = strstr(header, key);
+    if (found == NULL) {
+        return 0;
+    }
+    found += strlen(key);
+    return strtoull(found + (*found == '"'), NULL, 10);
+}
+
+/* One ack for all publishes that came, now and then, and when the next read would wait. */
+static bool send_persisted(connection *peer)
+{
+    char          header[HEADER_SIZE_MAX];
+    struct pollfd quiet = {.fd = peer->fd, .events = POLLIN};
+    uint64_t      now = now_ns();
+    if (peer->last_publish.size > 0) { /* its bytes are about to be moved */
+        peer->published = read_number(peer->last_publish, "\"s\":");
+        peer->last_publish.size = 0;
+    }
+    if (peer->published == peer->acked ||
+        (now - peer->acked_at < ACK_EVERY_MS * MS && poll(&quiet, 1, QUIET_MS) != 0)) {
+        return true;
+    }
+    peer->acked = peer->published;
+    peer->acked_at = now;
+    snprintf(header, sizeof header,
+             "{\"c\":\"ack\",\"a\":\"persisted\",\"s\":%llu,\"status\":\"success\"}",
+             (unsigned long long)peer->acked);
+    return send_frame(peer->fd, header, (slice){"", 0});
+}
+
 static bool next_frame(connection *peer, slice *frame)
 {
     for (;;) {
@@ -155,7 +206,7 @@ static bool next_frame(connection *peer, slice *frame)
                 return true;
             }
         }
-        if (!receive(peer)) {
+        if (!send_persisted(peer) || !receive(peer)) {
             return false;
         }
     }
@@ -198,16 +249,26 @@ static bool send_ack(connection *peer, slice frame, const char *type)
     char id[VALUE_SIZE_MAX], header[HEADER_SIZE_MAX];
     read_value(frame, "\"cid\":\"", id);
     snprintf(header, sizeof header,
-             "{\"c\":\"ack\",\"cid\":\"%s\",\"a\":\"%s\",\"status\":\"success\",\"version\":\"1\"}",
+             "{\"c\":\"ack\",\"cid\":\"%s\",\"a\":\"%s\",\"status\":\"success\",\"s\":0,"
+             "\"version\":\"1\"}",
              id, type);
     return send_frame(peer->fd, header, (slice){"", 0});
 }
 
+/* All that was asked for, but what is persisted. */
 static bool acknowledge(connection *peer, slice frame)
 {
-    char asked[VALUE_SIZE_MAX];
+    char asked[VALUE_SIZE_MAX], *rest = asked;
+    bool alive = true;
     read_value(frame, "\"a\":\"", asked);
-    return asked[0] == '\0' || send_ack(peer, frame, asked);
+    while (alive && *rest != '\0') {
+        char  *type = rest;
+        size_t size = strcspn(type, ",");
+        rest += size + (type[size] == ',');
+        type[size] = '\0';
+        alive = strcmp(type, "persisted") == 0 || send_ack(peer, frame, type);
+    }
+    return alive;
 }
 
 static bool echo(connection *peer, slice body)
@@ -239,31 +300,56 @@ static bool send_copies(int fd, const char *header, uint64_t count, size_t size_
     return alive;
 }
 
+static void count_up(char *last_digit)
+{
+    while (*last_digit == '9') {
+        *last_digit-- = '0';
+    }
+    ++*last_digit;
+}
+
+/* The same with a bookmark each. */
+static bool send_bookmarks(connection *peer, const char *topic, uint64_t count)
+{
+    static const char digits[] = "0000000000000000000|\"}";
+    char              header[HEADER_SIZE_MAX], body[BODY_SIZE];
+    snprintf(header, sizeof header,
+             "{\"c\":\"p\",\"t\":\"%s\",\"sids\":\"%s\",\"bm\":\"7094790850998930143|%s", topic,
+             peer->sub_id, digits);
+    slice  head = {header, strlen(header)};
+    size_t digits_at = PREFIX_SIZE + head.size - (sizeof digits - 1);
+    size_t frame_size = PREFIX_SIZE + head.size + BODY_SIZE, copies = POUR_SIZE / frame_size;
+    char  *block = allocate(copies * frame_size);
+    memset(body, 'x', sizeof body);
+    for (size_t index = 0; index < copies; index++) {
+        put_frame(block + index * frame_size, head, (slice){body, BODY_SIZE});
+    }
+    bool alive = true;
+    while (alive && count > 0) {
+        uint64_t now = count < copies ? count : copies;
+        for (size_t index = 0; index < now; index++) {
+            count_up(peer->sequence + SEQUENCE_SIZE - 1);
+            memcpy(block + index * frame_size + digits_at, peer->sequence, SEQUENCE_SIZE);
+        }
+        alive = send_all(peer->fd, block, now * frame_size);
+        count -= now;
+    }
+    free(block);
+    return alive;
+}
+
 static bool pour(connection *peer, slice body)
 {
     char header[HEADER_SIZE_MAX], number[VALUE_SIZE_MAX] = "";
     memcpy(number, body.at, body.size < VALUE_SIZE_MAX ? body.size : VALUE_SIZE_MAX - 1);
+    if (peer->has_bookmarks) {
+        return send_bookmarks(peer, "pour", strtoull(number, NULL, 10));
+    }
     snprintf(header, sizeof header, "{\"c\":\"p\",\"t\":\"pour\",\"sids\":\"%s\"}", peer->sub_id);
     return send_copies(peer->fd, header, strtoull(number, NULL, 10), POUR_SIZE);
 }
 
 /* ---- Queries --------------------------------------------------------------------------------- */
-
-/* The number behind a key, quoted or not; 0 if there is none. */
-static uint64_t read_number(slice frame, const char *key)
-{
-    char        header[HEADER_SIZE_MAX + 1];
-    size_t      size = frame.size < HEADER_SIZE_MAX ? frame.size : HEADER_SIZE_MAX;
-    const char *found;
-    memcpy(header, frame.at, size);
-    header[size] = '\0';
-    found = strstr(header, key);
-    if (found == NULL) {
-        return 0;
-    }
-    found += strlen(key);
-    return strtoull(found + (*found == '"'), NULL, 10);
-}
 
 /* One frame of records, numbered from 1 by their keys; gives its size. */
 static size_t put_records(char *at, const char *query_id, uint64_t count)
@@ -331,7 +417,12 @@ static bool query(connection *peer, slice frame)
 
 static bool answer(connection *peer, slice frame)
 {
+    char bookmark[VALUE_SIZE_MAX];
     if (starts_with(frame, SINK_HEADER)) {
+        return true;
+    }
+    if (starts_with(frame, STORED_SINK_HEADER)) {
+        peer->last_publish = frame;
         return true;
     }
     if (starts_with(frame, ECHO_HEADER)) {
@@ -349,6 +440,8 @@ static bool answer(connection *peer, slice frame)
     }
     if (starts_with(frame, "{\"c\":\"subscribe\"")) {
         read_value(frame, "\"sub_id\":\"", peer->sub_id);
+        read_value(frame, "\"bm\":\"", bookmark);
+        peer->has_bookmarks = bookmark[0] != '\0';
     }
     return acknowledge(peer, frame);
 }
@@ -380,6 +473,8 @@ static void *accept_connections(void *context)
         connection *peer = allocate(sizeof *peer);
         set_nodelay(fd);
         peer->fd = fd;
+        memset(peer->sequence, '0', SEQUENCE_SIZE);
+        peer->sequence[0] = '1'; /* no zero leads */
         errno = pthread_create(&thread, NULL, serve_connection, peer);
         if (errno != 0 || (errno = pthread_detach(thread)) != 0) {
             fail("starting a thread");

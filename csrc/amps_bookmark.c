@@ -8,11 +8,38 @@
 
 static bool is_digit(char letter) { return letter >= '0' && letter <= '9'; }
 
+#define EIGHT_DIGITS UINT64_C(0x3030303030303030)
+
+/* The eight letters from here as a number, all at once; false: they are not all digits. */
+static bool parse_eight(const char *at, uint64_t *number)
+{
+    uint64_t letters;
+    memcpy(&letters, at, sizeof letters);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    letters = __builtin_bswap64(letters);
+#endif
+    uint64_t digits = letters - EIGHT_DIGITS;
+    if (((letters + UINT64_C(0x4646464646464646)) | digits) & UINT64_C(0x8080808080808080)) {
+        return false;
+    }
+    digits = digits * 10 + (digits >> 8); /* pairs, then fours, then all */
+    digits = (digits & UINT64_C(0x00FF00FF00FF00FF)) * 100 +
+             (digits >> 16 & UINT64_C(0x00FF00FF00FF00FF));
+    digits = (digits & UINT64_C(0x0000FFFF0000FFFF)) * 10000 +
+             (digits >> 32 & UINT64_C(0x0000FFFF0000FFFF));
+    *number = digits & UINT32_MAX;
+    return true;
+}
+
 /* Digits from `*at` on, as many as there are; no leading zero, no overflow. */
 static bool parse_digits(const char **at, const char *end, uint64_t *number)
 {
     const char *start = *at;
-    uint64_t    value = 0;
+    uint64_t    value = 0, eight;
+    for (int times = 0; times < 2 && end - *at >= 8 && parse_eight(*at, &eight); times++) {
+        value = value * 100000000u + eight;
+        *at += 8;
+    }
     while (*at < end && is_digit(**at)) {
         unsigned digit = (unsigned)(**at - '0');
         if (AMPS_UNLIKELY(*at - start >= DIGITS_MAX - 1)) {

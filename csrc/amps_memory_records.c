@@ -4,11 +4,13 @@
 
 #include "amps_memory.h"
 
-#define SEGMENT_SIZE   ((size_t)1 << 16)
-#define ROOM_SIZE      (SEGMENT_SIZE - sizeof(amps_memory_segment) - 16) /* 16: the allocator's */
-#define ALONE_SIZE_MIN (ROOM_SIZE / 4) /* what costs more has a segment to itself */
-#define SEGMENTS_MIN   16
-#define ALIGNMENT      8u
+#define SEGMENT_SIZE    ((size_t)1 << 16)
+#define ROOM_SIZE       (SEGMENT_SIZE - sizeof(amps_memory_segment) - 16) /* 16: the allocator's */
+#define ALONE_SIZE_MIN  (ROOM_SIZE / 4) /* what costs more has a segment to itself */
+#define SEGMENTS_MIN    16
+#define ALIGNMENT       8u
+#define CACHE_LINE_SIZE 64u
+#define PREFETCH_SIZE   256u
 
 /* A segment is never empty: one that would be is let go. */
 struct amps_memory_segment {
@@ -141,6 +143,14 @@ static amps_memory_segment *add_segment(amps_memory_records *records, size_t cos
 
 /* ---- Adding --------------------------------------------------------------------------------- */
 
+/* The next record goes there: its memory has long been in nobody's cache. */
+static void prefetch_end(const amps_memory_segment *segment)
+{
+    for (size_t at = 0; at < PREFETCH_SIZE; at += CACHE_LINE_SIZE) {
+        __builtin_prefetch(segment->room + segment->end + CACHE_LINE_SIZE + at, 1);
+    }
+}
+
 amps_status amps_memory_records_add(amps_memory_records *records, uint64_t sequence,
                                     amps_slice bytes)
 {
@@ -165,6 +175,7 @@ amps_status amps_memory_records_add(amps_memory_records *records, uint64_t seque
         memcpy(record->bytes, bytes.at, bytes.size);
     }
     segment->end += cost - sizeof(uint32_t);
+    prefetch_end(segment);
     segment->live++;
     records->used += cost;
     records->count++;

@@ -59,12 +59,6 @@ static bool are_valid(const amps_publish_store_options *options)
            !__builtin_mul_overflow(options->block_size, options->blocks_per_growth, &unit);
 }
 
-static uint64_t first_base(const amps_publish_store_options *options)
-{
-    return options->clock_sequence != 0 ? options->clock_sequence
-                                        : amps_clock_unix_s() * NUMBERS_PER_SECOND;
-}
-
 static amps_publish_store *new_store(const amps_publish_store_options *options)
 {
     amps_publish_store *store = amps_memory_new_zeroed(sizeof *store);
@@ -80,7 +74,8 @@ static amps_publish_store *new_store(const amps_publish_store_options *options)
     store->unit = options->block_size * options->blocks_per_growth;
     store->capacity = store->allowed = store->unit;
     amps_memory_records_init(&store->memory, store->unit);
-    atomic_init(&store->assigned, first_base(options));
+    uint64_t said = options->clock_sequence;
+    atomic_init(&store->assigned, said != 0 ? said : amps_clock_unix_s() * NUMBERS_PER_SECOND);
     store->asks = options->asks_before_growing;
     return store;
 }
@@ -197,19 +192,25 @@ void amps_publish_store_drop(amps_publish_store *store)
     }
 }
 
-/* Takes the lock, unless the store is another process's or closed. */
-static amps_status enter(amps_publish_store *store)
+/* Takes the lock, unless the store is another process's or closed; AMPS_MORE: not `at_once`. */
+static amps_status try_enter(amps_publish_store *store, bool at_once)
 {
     if (is_forked(store)) {
         return AMPS_FORKED;
     }
-    amps_mutex_lock(&store->lock);
+    if (!at_once) {
+        amps_mutex_lock(&store->lock);
+    } else if (AMPS_UNLIKELY(!amps_mutex_try(&store->lock))) {
+        return AMPS_MORE;
+    }
     if (AMPS_UNLIKELY(store->closed)) {
         amps_mutex_unlock(&store->lock);
         return AMPS_CLOSED;
     }
     return AMPS_OK;
 }
+
+static amps_status enter(amps_publish_store *store) { return try_enter(store, false); }
 
 /* With the lock held: what a waiter looks at is different now. */
 static void note_change(amps_publish_store *store)
@@ -378,20 +379,13 @@ static amps_status add_to_both(amps_publish_store *store, uint64_t sequence, amp
     return status != AMPS_OK ? status : amps_memory_records_add(&store->memory, sequence, frame);
 }
 
-amps_status amps_publish_store_add(amps_publish_store *store, uint64_t sequence, amps_slice frame,
-                                   amps_failure *failure)
+/* With the lock held. */
+static amps_status add(amps_publish_store *store, uint64_t sequence, amps_slice frame,
+                       amps_failure *failure)
 {
-    if (AMPS_UNLIKELY(frame.size > AMPS_MEMORY_RECORD_SIZE_MAX)) {
-        return AMPS_TOO_LARGE;
-    }
-    amps_status status = enter(store);
-    if (status != AMPS_OK) {
-        return status;
-    }
+    amps_status status;
     if (AMPS_UNLIKELY(assigned(store) == UINT64_MAX)) {
         status = refuse(failure, "the publish store", "it has no sequence numbers left");
-    } else if (sequence != assigned(store) + 1) {
-        status = AMPS_AGAIN;
     } else if (store->file == NULL) {
         status = add_to_memory(store, sequence, frame);
     } else if (store->is_hybrid) {
@@ -402,8 +396,55 @@ amps_status amps_publish_store_add(amps_publish_store *store, uint64_t sequence,
     if (AMPS_LIKELY(status == AMPS_OK)) {
         assign(store, sequence);
     }
+    return status;
+}
+
+/* Would a record of this size have to wait for the file? With the lock held. */
+static bool would_wait(const amps_publish_store *store, size_t size)
+{
+    size_t cost = amps_memory_records_cost(size);
+    if (store->file == NULL || store->is_hybrid) {
+        return store->is_hybrid && added(store->memory.used, cost) > store->memory_max;
+    }
+    return store->syncs || amps_file_records_lacks(store->file, size) > 0;
+}
+
+amps_status amps_publish_store_begin(amps_publish_store *store, bool at_once, uint64_t *sequence)
+{
+    amps_status status = try_enter(store, at_once);
+    if (AMPS_LIKELY(status == AMPS_OK)) {
+        *sequence = assigned(store) + 1;
+    }
+    return status;
+}
+
+amps_status amps_publish_store_end(amps_publish_store *store, uint64_t sequence, amps_slice frame,
+                                   bool at_once, amps_failure *failure)
+{
+    amps_status status;
+    if (AMPS_UNLIKELY(frame.size > AMPS_MEMORY_RECORD_SIZE_MAX)) {
+        status = AMPS_TOO_LARGE;
+    } else if (AMPS_UNLIKELY(at_once && would_wait(store, frame.size))) {
+        status = AMPS_MORE;
+    } else {
+        status = add(store, sequence, frame, failure);
+    }
     amps_mutex_unlock(&store->lock);
     return status;
+}
+
+void amps_publish_store_cancel(amps_publish_store *store) { amps_mutex_unlock(&store->lock); }
+
+amps_status amps_publish_store_add(amps_publish_store *store, uint64_t sequence, amps_slice frame,
+                                   amps_failure *failure)
+{
+    uint64_t    next;
+    amps_status status = amps_publish_store_begin(store, false, &next);
+    if (status == AMPS_OK && sequence != next && next != 0) {
+        amps_publish_store_cancel(store);
+        return AMPS_AGAIN;
+    }
+    return status != AMPS_OK ? status : amps_publish_store_end(store, next, frame, false, failure);
 }
 
 size_t amps_publish_store_wants(amps_publish_store *store)
@@ -453,8 +494,7 @@ amps_status amps_publish_store_wait_room(amps_publish_store *store, uint32_t wai
     if (status != AMPS_OK) {
         return status;
     }
-    uint64_t deadline = amps_clock_in_ms(wait_ms);
-    uint64_t seen = store->refused_at;
+    uint64_t deadline = amps_clock_in_ms(wait_ms), seen = store->refused_at;
     while (store->changes == seen && !store->closed && wait_for_change(store, deadline)) {
     }
     status = store->closed ? AMPS_CLOSED : store->changes != seen ? AMPS_OK : AMPS_AGAIN;
@@ -486,7 +526,7 @@ amps_status amps_publish_store_wait_persisted(amps_publish_store *store, uint64_
     if (status != AMPS_OK) {
         return status;
     }
-    uint64_t deadline = amps_clock_in_ms(wait_ms);
+    const uint64_t deadline = amps_clock_in_ms(wait_ms);
     while (!is_persisted(store, sequence) && !store->closed && wait_for_change(store, deadline)) {
     }
     status = is_persisted(store, sequence) ? AMPS_OK : store->closed ? AMPS_CLOSED : AMPS_AGAIN;

@@ -74,16 +74,61 @@ static char *place_for(amps_stored *stored, size_t size, bool *direct)
     return *direct ? at : scratch_of(stored, size);
 }
 
-/* What was written is kept, and goes when it can. The lock is let go. */
+/* The digits of a number: most often they are one up from those of the one before. With the lock.
+ */
+static amps_slice digits_of(amps_stored *stored, uint64_t number)
+{
+    char *digit = stored->digits + AMPS_NUMBER_TEXT_MAX - 1; /* where its text always ends */
+    if (AMPS_LIKELY(number == stored->texted + 1 && stored->text.size > 0)) {
+        while (*digit == '9' && digit > stored->text.at) {
+            *digit-- = '0';
+        }
+    }
+    if (AMPS_LIKELY(number == stored->texted + 1 && *digit >= '0' && *digit < '9')) {
+        ++*digit;
+    } else {
+        stored->text = amps_number_text(number, stored->digits);
+    }
+    stored->texted = number;
+    return stored->text;
+}
+
+/* Takes the writer's lock and the store's, both before anything is written: a lock taken after that
+ * waits until the memory has it all. */
+static amps_status enter(amps_stored *stored, bool at_once, amps_kept *kept)
+{
+    kept->due = false;
+    kept->is_sent = false;
+    if (!at_once) {
+        amps_mutex_lock(&stored->writer->lock);
+    } else if (AMPS_UNLIKELY(!amps_mutex_try(&stored->writer->lock))) {
+        return AMPS_AGAIN;
+    }
+    amps_status status = amps_publish_store_begin(stored->store, at_once, &kept->sequence);
+    if (AMPS_UNLIKELY(status != AMPS_OK)) {
+        amps_mutex_unlock(&stored->writer->lock);
+    }
+    return status == AMPS_MORE ? AMPS_AGAIN : status;
+}
+
+/* There was no memory to write it. */
+static amps_status leave(amps_stored *stored)
+{
+    amps_publish_store_cancel(stored->store);
+    amps_mutex_unlock(&stored->writer->lock);
+    return AMPS_NO_MEMORY;
+}
+
+/* What was written is kept, and goes when it can. Both locks are let go. */
 static amps_status keep(amps_stored *stored, amps_slice frame, bool direct, bool is_publish,
-                        amps_kept *kept)
+                        bool at_once, amps_kept *kept)
 {
     amps_writer *writer = stored->writer;
     amps_status  status =
-        amps_publish_store_add(stored->store, kept->sequence, frame, &kept->failure);
+        amps_publish_store_end(stored->store, kept->sequence, frame, at_once, &kept->failure);
     kept->is_sent = direct;
     if (AMPS_LIKELY(status == AMPS_OK && direct)) {
-        atomic_store(&stored->sent, kept->sequence);
+        atomic_store_explicit(&stored->sent, kept->sequence, memory_order_release);
         kept->due = amps_writer_commit(writer, frame.size, !is_publish); /* lets the lock go */
         return AMPS_OK;
     }
@@ -92,51 +137,32 @@ static amps_status keep(amps_stored *stored, amps_slice frame, bool direct, bool
     }
     trim_scratch(stored);
     amps_mutex_unlock(&writer->lock);
-    return status;
-}
-
-static bool enter(amps_stored *stored, bool at_once, amps_kept *kept)
-{
-    kept->due = false;
-    kept->is_sent = false;
-    if (!at_once) {
-        amps_mutex_lock(&stored->writer->lock);
-    } else if (AMPS_UNLIKELY(!amps_mutex_try(&stored->writer->lock))) {
-        return false;
-    }
-    kept->sequence = amps_publish_store_next(stored->store);
-    return true;
+    return status == AMPS_MORE ? AMPS_AGAIN : status;
 }
 
 amps_status amps_stored_publish(amps_stored *stored, amps_header *header, amps_slice body,
                                 bool is_publish, bool at_once, amps_kept *kept)
 {
-    char        digits[AMPS_NUMBER_TEXT_MAX];
     bool        direct;
-    amps_status status = AMPS_AGAIN;
-    while (status == AMPS_AGAIN) { /* somebody else may use the same store */
-        if (!enter(stored, at_once, kept)) {
-            return AMPS_AGAIN;
-        }
-        amps_header_set(header, AMPS_FIELD_SEQUENCE, amps_number_text(kept->sequence, digits));
-        size_t size = amps_frame_size_max(header, body);
-        char  *at = size <= AMPS_SEND_FRAME_SIZE_MAX ? place_for(stored, size, &direct) : NULL;
-        if (at == NULL) {
-            amps_mutex_unlock(&stored->writer->lock);
-            return size <= AMPS_SEND_FRAME_SIZE_MAX ? AMPS_NO_MEMORY : AMPS_TOO_LARGE;
-        }
-        amps_slice frame = {at, amps_frame_write(header, body, at)};
-        status = keep(stored, frame, direct, is_publish, kept);
+    amps_status status = enter(stored, at_once, kept);
+    if (status != AMPS_OK) {
+        return status;
     }
-    return status;
+    amps_header_set(header, AMPS_FIELD_SEQUENCE, digits_of(stored, kept->sequence));
+    size_t size = amps_frame_size_max(header, body);
+    char  *at = size <= AMPS_SEND_FRAME_SIZE_MAX ? place_for(stored, size, &direct) : NULL;
+    if (at == NULL) {
+        status = leave(stored);
+        return size <= AMPS_SEND_FRAME_SIZE_MAX ? status : AMPS_TOO_LARGE;
+    }
+    amps_slice frame = {at, amps_frame_write(header, body, at)};
+    return keep(stored, frame, direct, is_publish, at_once, kept);
 }
 
 /* The prepared header with the sequence before its closing brace; gives the frame's size. */
-static size_t write_prepared(char *at, amps_slice header, amps_slice body, uint64_t sequence)
+static size_t write_prepared(char *at, amps_slice header, amps_slice body, amps_slice number)
 {
-    char       digits[AMPS_NUMBER_TEXT_MAX];
-    amps_slice number = amps_number_text(sequence, digits);
-    char      *end = at + AMPS_FRAME_PREFIX_SIZE;
+    char *end = at + AMPS_FRAME_PREFIX_SIZE;
     memcpy(end, header.at, header.size - 1);
     end += header.size - 1;
     memcpy(end, SEQUENCE_KEY, sizeof SEQUENCE_KEY - 1);
@@ -157,24 +183,19 @@ amps_status amps_stored_publish_prepared(amps_stored *stored, amps_slice header,
 {
     const size_t size = AMPS_FRAME_PREFIX_SIZE + header.size + sizeof SEQUENCE_KEY +
                         AMPS_NUMBER_TEXT_MAX + body.size;
-    amps_status status = AMPS_AGAIN;
-    while (status == AMPS_AGAIN) {
-        bool direct;
-        if (size > AMPS_SEND_FRAME_SIZE_MAX) {
-            return AMPS_TOO_LARGE;
-        }
-        if (!enter(stored, at_once, kept)) {
-            return AMPS_AGAIN;
-        }
-        char *at = place_for(stored, size, &direct);
-        if (at == NULL) {
-            amps_mutex_unlock(&stored->writer->lock);
-            return AMPS_NO_MEMORY;
-        }
-        amps_slice frame = {at, write_prepared(at, header, body, kept->sequence)};
-        status = keep(stored, frame, direct, true, kept);
+    bool        direct;
+    amps_status status =
+        size <= AMPS_SEND_FRAME_SIZE_MAX ? enter(stored, at_once, kept) : AMPS_TOO_LARGE;
+    if (AMPS_UNLIKELY(status != AMPS_OK)) {
+        return status;
     }
-    return status;
+    char *at = place_for(stored, size, &direct);
+    if (AMPS_UNLIKELY(at == NULL)) {
+        return leave(stored);
+    }
+    amps_slice number = digits_of(stored, kept->sequence);
+    amps_slice frame = {at, write_prepared(at, header, body, number)};
+    return keep(stored, frame, direct, true, at_once, kept);
 }
 
 /* ---- Sending what is kept ------------------------------------------------------------------- */

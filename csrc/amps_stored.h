@@ -8,6 +8,7 @@
 #ifndef AMPS_STORED_H
 #define AMPS_STORED_H
 
+#include "amps_header.h"
 #include "amps_publish_store.h"
 #include "amps_writer.h"
 
@@ -20,6 +21,9 @@ typedef struct amps_stored {
     bool                follows; /* this connection takes publishes: it is logged on and replays */
     char               *scratch;
     size_t              scratch_size;
+    uint64_t            texted; /* the number whose digits these are, or 0 */
+    amps_slice          text;
+    char                digits[AMPS_NUMBER_TEXT_MAX];
 } amps_stored;
 
 void amps_stored_init(amps_stored *stored, amps_writer *writer);
@@ -30,7 +34,8 @@ void amps_stored_fini(amps_stored *stored);
 amps_status amps_stored_set(amps_stored *stored, amps_publish_store *store);
 
 /* Numbers, keeps and sends one. AMPS_OK: it is kept, *kept says more. AMPS_AGAIN: with `at_once`,
- * when that would have to wait for a lock. Else nothing was kept. The header's sequence is set. */
+ * when that would have to wait for a lock or the disk. Else nothing was kept. The header's sequence
+ * is set. */
 amps_status amps_stored_publish(amps_stored *stored, amps_header *header, amps_slice body,
                                 bool is_publish, bool at_once, amps_kept *kept);
 /* The same for a header that amps_header_prepare made, without a sequence. */

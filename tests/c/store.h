@@ -3,6 +3,7 @@
 #define STORE_H
 
 #include "amps_publish_store.h"
+#include "amps_thread.h"
 #include "check.h"
 
 #define BASE ((uint64_t)1000) /* what the clock says in most stories: the first number is above */
@@ -51,6 +52,24 @@ static inline amps_status try_add(amps_publish_store *store, uint64_t *sequence,
         status = amps_publish_store_add(store, *sequence, frame_for(*sequence, frame), failure);
     } while (status == AMPS_AGAIN);
     return status;
+}
+
+/* In two steps, without waiting. */
+static inline amps_status try_at_once(amps_publish_store *store, uint64_t *sequence)
+{
+    char        frame[FRAME_SIZE_MAX];
+    amps_status status = amps_publish_store_begin(store, true, sequence);
+    return status != AMPS_OK
+               ? status
+               : amps_publish_store_end(store, *sequence, frame_for(*sequence, frame), true, NULL);
+}
+
+/* Until the clock shows another tick, some milliseconds at most. */
+static inline void await_tick(void)
+{
+    uint64_t now = amps_clock_tick();
+    while (amps_clock_tick() == now) {
+    }
 }
 
 static inline uint64_t add(amps_publish_store *store)

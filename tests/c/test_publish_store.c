@@ -54,6 +54,12 @@ static void numbers_may_be_raised_never_lowered(void)
     amps_publish_store_drop(store);
 }
 
+static void no_store_is_held_and_dropped_in_peace(void)
+{
+    amps_publish_store_hold(NULL);
+    amps_publish_store_drop(NULL);
+}
+
 static void after_the_last_number_there_is_none(void)
 {
     amps_publish_store *store = new_store();
@@ -344,6 +350,7 @@ int main(void)
     RUN(numbers_begin_above_the_clock_and_follow_each_other);
     RUN(only_the_next_number_is_taken);
     RUN(numbers_may_be_raised_never_lowered);
+    RUN(no_store_is_held_and_dropped_in_peace);
     RUN(after_the_last_number_there_is_none);
     RUN(discarding_takes_what_is_below_and_nothing_else);
     RUN(case_33_discarding_above_all_raises_the_next_number);

@@ -302,6 +302,7 @@ static void a_file_cut_off_underneath_fails_and_crashes_nothing(void)
     size_t              size;
     char                out[FRAME_SIZE_MAX];
     add_many(store, 20);
+    await_tick(); /* adds in between do not look at the file */
     CHECK(truncate(in_folder("cut"), 100) == 0);
     CHECK_STATUS(try_add(store, &sequence, &failure), AMPS_STORE);
     CHECK(strstr(failure.text, "shorter") != NULL);
@@ -337,6 +338,42 @@ static void case_58_only_an_empty_file_is_shrunk_at_the_end(void)
     store = open_file("shrunk");
     CHECK_NUMBER(add(store), BASE + 201);
     close_store(store, true);
+}
+
+static void at_once_nothing_waits_for_growth_or_for_the_disk(void)
+{
+    amps_publish_store_options options = options_of(128, 100);
+    amps_publish_store        *store = open_with("prompt", options);
+    uint64_t                   sequence, stored = 0;
+    while (try_at_once(store, &sequence) == AMPS_OK) { /* ends where the file would grow */
+        stored++;
+    }
+    CHECK(stored > 10);
+    CHECK_STATUS(try_at_once(store, &sequence), AMPS_MORE);
+    CHECK_NUMBER(check_whole(store), stored);
+    CHECK_NUMBER(add(store), sequence); /* grows, with the number that was not used */
+    CHECK_STATUS(try_at_once(store, &sequence), AMPS_OK);
+    close_store(store, false);
+    CHECK_NUMBER(sequence, BASE + stored + 2);
+    options.sync_on_store = true;
+    store = open_with("prompt", options);
+    CHECK_STATUS(try_at_once(store, &sequence), AMPS_MORE);
+    CHECK_NUMBER(check_whole(store), stored + 2);
+    close_store(store, false);
+}
+
+static void begun_and_cancelled_nothing_is_stored(void)
+{
+    amps_publish_store *store = open_file("begun");
+    uint64_t            sequence;
+    CHECK_STATUS(amps_publish_store_begin(store, false, &sequence), AMPS_OK);
+    CHECK_STATUS(amps_publish_store_begin(store, true, &sequence), AMPS_MORE); /* it is locked */
+    amps_publish_store_cancel(store);
+    CHECK_NUMBER(check_whole(store), 0);
+    CHECK_NUMBER(add(store), sequence);
+    CHECK_STATUS(amps_publish_store_close(store, false, NULL), AMPS_OK);
+    CHECK_STATUS(amps_publish_store_begin(store, false, &sequence), AMPS_CLOSED);
+    amps_publish_store_drop(store);
 }
 
 /* ---- Many at once --------------------------------------------------------------------------- */
@@ -401,6 +438,8 @@ int main(void)
     RUN(a_discard_that_fails_keeps_the_records);
     RUN(a_file_cut_off_underneath_fails_and_crashes_nothing);
     RUN(case_58_only_an_empty_file_is_shrunk_at_the_end);
+    RUN(at_once_nothing_waits_for_growth_or_for_the_disk);
+    RUN(begun_and_cancelled_nothing_is_stored);
     RUN(threads_add_read_discard_and_sync_at_once);
     folder_remove();
     return 0;
