@@ -40,7 +40,6 @@ cdef class Executing(Publishing):
         cdef patience limit
         cdef uint64_t number = 0
         cdef object kept
-        cdef MessageStream stream
         limit = patience_of(command.timeout_ms)
         waits = facts.acks_needed & AMPS_ACK_PROCESSED != 0
         if not (self.has_store() and facts.publishes):
@@ -60,7 +59,6 @@ cdef class Executing(Publishing):
             put_text(&header, AMPS_FIELD_BOOKMARK, start)
         elif command.own.get(<int>AMPS_FIELD_BOOKMARK) == MOST_RECENT:
             put_text(&header, AMPS_FIELD_BOOKMARK, EPOCH)  # a query has no place to go on from
-        stream = routing.stream
         command.last_sequence = int(command.own.get(<int>AMPS_FIELD_SEQUENCE, 0))
         if waits:
             if facts.subscribes:

@@ -29,14 +29,12 @@ cdef extern from "amps.h" nogil:
         AMPS_NO_MEMORY
         AMPS_SYSTEM
         AMPS_STATUS_COUNT
-
     const char *amps_status_text(amps_status status)
     const char *amps_status_exception(amps_status status)
 
     ctypedef struct amps_slice:
         const char *at
         size_t size
-
     ctypedef enum amps_field:
         AMPS_FIELD_COMMAND
         AMPS_FIELD_COMMAND_ID
@@ -76,7 +74,6 @@ cdef extern from "amps.h" nogil:
         AMPS_FIELD_HEARTBEAT
         AMPS_FIELD_TIMEOUT_INTERVAL
         AMPS_FIELD_COUNT
-
     ctypedef enum amps_command:
         AMPS_COMMAND_UNKNOWN
         AMPS_COMMAND_UNSUBSCRIBE
@@ -94,7 +91,6 @@ cdef extern from "amps.h" nogil:
     ctypedef struct amps_c_message:
         pass
     ctypedef void (*amps_c_handler)(const amps_c_message *message, void *user_data) noexcept
-
     ctypedef enum amps_ack:
         AMPS_ACK_PROCESSED
         AMPS_ACK_PERSISTED
@@ -112,7 +108,6 @@ cdef extern from "amps.h" nogil:
         amps_slice sub_id
         uint64_t bookmark_index
         c_bool is_again
-
     amps_command amps_command_parse(amps_slice text)
     const char *amps_command_text(amps_command verb)
     uint32_t amps_ack_parse(amps_slice list)
@@ -204,7 +199,6 @@ cdef extern from "amps.h" nogil:
         void (*ends)(void *context, void **thread) noexcept
         void (*filter)(void *context, void **thread, amps_slice bytes, c_bool outgoing) noexcept
         void (*release)(void *context) noexcept
-
     amps_client *amps_client_new(const amps_events *events, void *context,
                                  size_t send_buffer_size)
     void amps_client_drop(amps_client *client)
@@ -276,7 +270,6 @@ cdef extern from "amps.h" nogil:
     void amps_client_remove_routes(amps_client *client, amps_status why)
     void amps_client_lose_routes(amps_client *client, amps_status why)
     void amps_client_want(amps_client *client, amps_audience audience, bint wanted)
-
     void amps_client_want_filter(amps_client *client, bint wanted)
 
     ctypedef struct amps_waiter:
@@ -355,6 +348,7 @@ cdef extern from "amps_publish_store.h" nogil:
 
 
 cdef extern from "amps_bookmark_store.h" nogil:
+    enum: AMPS_BOOKMARK_NOW_SLACK_S
     ctypedef struct amps_bookmark_events:
         void *context
         void (*changed)(void *context, amps_slice sub_id) noexcept
@@ -389,11 +383,6 @@ cdef extern from "amps_bookmark_store.h" nogil:
                                           amps_failure *failure)
 
 
-cdef extern from "amps_bookmark_store.h" nogil:
-    enum:
-        AMPS_BOOKMARK_NOW_SLACK_S
-
-
 cdef extern from "amps_thread.h" nogil:
     uint64_t amps_clock_in_ms(uint32_t ms)
 
@@ -404,11 +393,9 @@ cdef extern from "amps_stream.h" nogil:
     void amps_stream_publish(amps_stream *stream)
     bint amps_stream_has_room(amps_stream *stream, const amps_message *message)
     bint amps_stream_wait_room(amps_stream *stream, uint64_t deadline)
-
     ctypedef struct amps_replaced:
         uint64_t bookmark_index
         size_t bookmark_size
         char bookmark[1]
-
     void amps_stream_watch_replaced(amps_stream *stream)
     const amps_replaced *amps_stream_replaced(amps_stream *stream)

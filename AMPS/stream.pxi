@@ -116,7 +116,8 @@ cdef class MessageStream:
 
         Whole messages are exchanged, deltas are not merged. Messages without a sow key and those
         with a lease period wait each, and nothing is exchanged across the beginning or end of a
-        group. What waits already is not merged, but its newest may be replaced. For subscriptions;
+        group. What waits already is not merged, but its newest may be replaced. With a bookmark
+        store, what is replaced counts as discarded. For subscriptions;
         without effect on others. It cannot be undone.
         """
         self.check_usable()

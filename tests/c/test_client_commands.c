@@ -1,4 +1,4 @@
-/* test_client_commands.c: commands leave whole, their acks find who waits, and losses are counted. */
+/* test_client_commands.c: commands leave whole, acks find who waits, losses are counted. */
 #include "amps_header.h"
 #include "check.h"
 #include "peer.h"

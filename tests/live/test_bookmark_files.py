@@ -1,4 +1,4 @@
-"""Bookmark stores in files, through clients: what a restart, a damaged file or a full disk costs."""
+"""Bookmark stores in files, through clients: what a restart, damage or a full disk costs."""
 
 import pathlib
 import resource
