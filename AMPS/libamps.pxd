@@ -111,6 +111,8 @@ cdef extern from "amps.h" nogil:
         amps_slice body
         amps_slice sub_id
         uint64_t bookmark_index
+        uint32_t bookmark_at
+        uint32_t bookmark_size
 
     amps_command amps_command_parse(amps_slice text)
     const char *amps_command_text(amps_command verb)

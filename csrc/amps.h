@@ -69,13 +69,16 @@ typedef struct amps_header {
 
 /* A delivered message: the outer header, the record's own header inside a multi-record `sow`
  * frame (else empty), the body, the one subscription id it is delivered for (else empty), and the
- * index that a bookmark store gave it (else 0). */
+ * index that a bookmark store gave it (else 0). Where in the header the bookmark is may be known
+ * already: then bookmark_size is not 0, and it has no escapes. */
 typedef struct amps_message {
     amps_slice header;
     amps_slice record;
     amps_slice body;
     amps_slice sub_id;
     uint64_t   bookmark_index;
+    uint32_t   bookmark_at;
+    uint32_t   bookmark_size;
 } amps_message;
 
 amps_command amps_command_parse(amps_slice text);  /* "p" is publish; AMPS_COMMAND_UNKNOWN else */
