@@ -108,6 +108,9 @@ cdef extern from "amps.h" nogil:
         amps_slice sub_id
         uint64_t bookmark_index
         c_bool is_again
+        uint32_t bookmark_at
+        uint32_t bookmark_size
+
     amps_command amps_command_parse(amps_slice text)
     const char *amps_command_text(amps_command verb)
     uint32_t amps_ack_parse(amps_slice list)

@@ -122,6 +122,7 @@ cdef class MessageBytes:
         self.view.sub_id.size = message.sub_id.size
         self.view.bookmark_index = message.bookmark_index
         self.view.is_again = message.is_again
+        self.view.bookmark_at, self.view.bookmark_size = message.bookmark_at, message.bookmark_size
         self.view.header = amps_slice(at, header)
         self.view.record = amps_slice(at + header, record)
         self.view.body = amps_slice(at + header + record, message.body.size)

@@ -50,11 +50,11 @@
 #define SEQUENCE_SIZE        19                /* digits, of those that count seconds * 10^9 */
 
 /* The very bytes that the client writes, too. */
-#define SINK_HEADER        "{\"c\":\"p\",\"t\":\"sink\"}"
-#define STORED_SINK_HEADER "{\"c\":\"p\",\"t\":\"sink\","
-#define ECHO_HEADER        "{\"c\":\"p\",\"t\":\"echo\"}"
-#define POUR_HEADER        "{\"c\":\"p\",\"t\":\"pour\"}"
-#define LOGON              "{\"c\":\"logon\",\"cid\":\"0\",\"client_name\":\"floor\",\"a\":\"processed\"}"
+#define SINK_HEADER "{\"c\":\"p\",\"t\":\"sink\"}"
+#define KEPT_HEADER "{\"c\":\"p\",\"t\":\"sink\","
+#define ECHO_HEADER "{\"c\":\"p\",\"t\":\"echo\"}"
+#define POUR_HEADER "{\"c\":\"p\",\"t\":\"pour\"}"
+#define LOGON       "{\"c\":\"logon\",\"cid\":\"0\",\"client_name\":\"floor\",\"a\":\"processed\"}"
 #define SUBSCRIBE                                                                                  \
     "{\"c\":\"subscribe\",\"cid\":\"1\",\"t\":\"any\",\"sub_id\":\"1\",\"a\":\"processed\"}"
 #define SOW                                                                                        \
@@ -421,7 +421,7 @@ static bool answer(connection *peer, slice frame)
     if (starts_with(frame, SINK_HEADER)) {
         return true;
     }
-    if (starts_with(frame, STORED_SINK_HEADER)) {
+    if (starts_with(frame, KEPT_HEADER)) {
         peer->last_publish = frame;
         return true;
     }

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import keeping
 import memory
 import publishing
 import querying
@@ -26,6 +27,7 @@ BENCHMARKS = {
     **querying.BENCHMARKS,
     **round_trips.BENCHMARKS,
     **memory.BENCHMARKS,
+    **keeping.BENCHMARKS,
     **startup.BENCHMARKS,
     **sandbox.BENCHMARKS,
 }

@@ -11,8 +11,7 @@
 #include "amps_memory_records.h"
 #include "amps_thread.h"
 
-#define WORD_BITS  64u
-#define LOOK_EVERY 16u /* adds in one tick of the clock */
+#define WORD_BITS 64u
 
 #define CACHE_LINE_SIZE 64u
 #define PREFETCH_SIZE   256u
@@ -35,9 +34,7 @@ struct amps_file_records {
     uint64_t           *used;  /* a bit for each block */
     uint32_t           *chain; /* of the record at work: its size, then its blocks */
     size_t              chain_room;
-    uint64_t            looked_at; /* the tick of the clock when the file's size was looked at */
-    uint32_t            unlooked;  /* adds since */
-    amps_memory_records index;     /* of each record: what `chain` was */
+    amps_memory_records index; /* of each record: what `chain` was */
 };
 
 /* ---- Places --------------------------------------------------------------------------------- */
@@ -79,22 +76,6 @@ static amps_status check_size(const amps_file_records *records, amps_failure *fa
                                   (unsigned long long)size,
                                   (unsigned long long)size_of_file(records, records->block_count));
     }
-    return status;
-}
-
-/* The same before an add, of which there may be millions a second: a look costs more than all the
- * rest of it. So only the first add of each tick of the clock looks, and every LOOK_EVERYth after a
- * look that found all well: a file cut off between them by somebody else ends the process. */
-static amps_status check_size_now_and_then(amps_file_records *records, amps_failure *failure)
-{
-    uint64_t tick = amps_clock_tick();
-    if (AMPS_LIKELY(tick == records->looked_at && records->unlooked < LOOK_EVERY)) {
-        records->unlooked++;
-        return AMPS_OK;
-    }
-    amps_status status = check_size(records, failure);
-    records->looked_at = status == AMPS_OK ? tick : 0;
-    records->unlooked = 0;
     return status;
 }
 
@@ -315,8 +296,7 @@ amps_status amps_file_records_add(amps_file_records *records, uint64_t sequence,
                                   bool syncs, amps_failure *failure)
 {
     uint32_t    count = blocks_for(records, bytes.size);
-    amps_status status =
-        syncs ? check_size(records, failure) : check_size_now_and_then(records, failure);
+    amps_status status = check_size(records, failure);
     AMPS_ASSERT(count <= records->free_count);
     if (status != AMPS_OK) {
         return status;

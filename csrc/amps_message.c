@@ -58,6 +58,11 @@ amps_status amps_message_field(const amps_message *message, amps_field field, am
         *escaped = memchr(value->at, '\\', value->size) != NULL;
         return AMPS_OK;
     }
+    if (field == AMPS_FIELD_BOOKMARK && message->bookmark_size != 0) {
+        *value = (amps_slice){message->header.at + message->bookmark_at, message->bookmark_size};
+        *escaped = false;
+        return AMPS_OK;
+    }
     if (message->record.size != 0) {
         amps_status status = find_field(message->record, field, value, escaped);
         if (status != AMPS_END || is_per_record(field)) {

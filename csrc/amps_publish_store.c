@@ -97,9 +97,7 @@ static void take_over_file(amps_publish_store *store, amps_file_records *file)
     store->file_is_open = true;
     store->persisted = persisted;
     base = base > persisted ? base : persisted;
-    if (base > atomic_load(&store->assigned)) {
-        atomic_store(&store->assigned, base);
-    }
+    atomic_store(&store->assigned, base > store->assigned ? base : store->assigned);
     size_t capacity = amps_file_records_capacity(file);
     store->unit = amps_file_records_block_size(file) * store->blocks_per_growth;
     store->allowed = capacity > store->unit ? capacity : store->unit;

@@ -8,6 +8,7 @@
 #include "amps_memory.h"
 #include "amps_record.h"
 #include "amps_socket.h"
+#include "amps_text.h"
 
 #define ROUTE_CACHE_ID_MAX 64u
 #define KNOWN_HEADER_MAX   128u
@@ -26,10 +27,11 @@ struct amps_reader {
     unsigned     cached_at; /* the table's change count then */
     amps_route  *cached;
 
-    char        known[KNOWN_HEADER_MAX]; /* the last header that led to one route only */
-    size_t      known_size;              /* 0: there is none */
-    size_t      known_id_at, known_id_size;
-    unsigned    known_at; /* the table's change count then */
+    char     known[KNOWN_HEADER_MAX]; /* the last header that led to one route only */
+    size_t   known_size;              /* 0: there is none */
+    size_t   known_id_at, known_id_size;
+    size_t   known_bookmark_at, known_bookmark_size; /* all the same but for this; 0: all of it */
+    unsigned known_at;                               /* the table's change count then */
     amps_route *known_route;
 };
 
@@ -122,28 +124,85 @@ static void remember(amps_reader *reader, amps_route *route, unsigned changes,
         reader->known_size = message->header.size;
         reader->known_id_at = (size_t)(message->sub_id.at - message->header.at);
         reader->known_id_size = message->sub_id.size;
+        reader->known_bookmark_at = message->bookmark_at;
+        reader->known_bookmark_size = message->bookmark_size;
         reader->known_at = changes;
         reader->known_route = route;
     }
 }
 
-/* The messages of one subscription often have the very same header: then all is known already. */
-static bool is_known(const amps_reader *reader, amps_slice payload)
+/* Is it one that the subscription has had and discarded? Else it is noted. */
+static bool is_had(amps_reader *reader, const amps_route *route, amps_slice bookmark,
+                   amps_message *message)
 {
-    return reader->known_size > 0 && payload.size >= reader->known_size &&
-           memcmp(payload.at, reader->known, reader->known_size) == 0 &&
-           reader->known_at ==
-               atomic_load_explicit(&reader->setup.routes->changes, memory_order_acquire);
+    amps_bookmark_verdict verdict =
+        amps_bookmark_receive(route->sink.bookmarks, bookmark, &message->bookmark_index);
+    if (verdict == AMPS_BOOKMARK_DISCARDED) {
+        amps_deliveries_tell(&reader->out, AMPS_FOR_DUPLICATE, message);
+    }
+    message->is_again = verdict == AMPS_BOOKMARK_AGAIN;
+    return verdict == AMPS_BOOKMARK_DISCARDED;
 }
 
-static amps_status route_known(amps_reader *reader, amps_slice payload)
+/* Is the header that of before but for its bookmark? Gives the size of that one, or 0. */
+static size_t known_but_for_bookmark(const amps_reader *reader, amps_slice payload)
 {
-    size_t       size = reader->known_size;
+    const size_t at = reader->known_bookmark_at;
+    const size_t rest_at = at + reader->known_bookmark_size;
+    const size_t rest = reader->known_size - rest_at;
+    if (payload.size < reader->known_size || memcmp(payload.at, reader->known, at) != 0) {
+        return 0;
+    }
+    size_t      room = payload.size - at - rest;
+    const char *bookmark = payload.at + at;
+    const char *quote =
+        memchr(bookmark, '"', room < AMPS_BOOKMARK_SIZE_MAX ? room + 1 : AMPS_BOOKMARK_SIZE_MAX);
+    size_t size = quote != NULL ? (size_t)(quote - bookmark) : 0;
+    return size > 0 && amps_text_is_plain(bookmark, size) &&
+                   memcmp(quote, reader->known + rest_at, rest) == 0
+               ? size
+               : 0;
+}
+
+/* The messages of one subscription often have the very same header, or one that differs in the
+ * bookmark alone: then all is known already. *bookmark_size: of the one there is, or 0. */
+static bool is_known(const amps_reader *reader, amps_slice payload, size_t *bookmark_size)
+{
+    *bookmark_size = 0;
+    if (reader->known_size == 0 ||
+        reader->known_at !=
+            atomic_load_explicit(&reader->setup.routes->changes, memory_order_acquire)) {
+        return false;
+    }
+    if (reader->known_bookmark_size > 0) {
+        *bookmark_size = known_but_for_bookmark(reader, payload);
+        return *bookmark_size > 0;
+    }
+    return payload.size >= reader->known_size &&
+           memcmp(payload.at, reader->known, reader->known_size) == 0;
+}
+
+static amps_status route_known(amps_reader *reader, amps_slice payload, size_t bookmark_size)
+{
+    size_t      size = reader->known_size;
+    size_t      id_at = reader->known_id_at;
+    amps_route *route = reader->known_route;
+    if (bookmark_size > 0) {
+        size += bookmark_size - reader->known_bookmark_size;
+        id_at +=
+            id_at > reader->known_bookmark_at ? bookmark_size - reader->known_bookmark_size : 0;
+    }
     amps_message message = {.header = {payload.at, size},
                             .record = {payload.at, 0},
                             .body = {payload.at + size, payload.size - size},
-                            .sub_id = {payload.at + reader->known_id_at, reader->known_id_size}};
-    return amps_deliveries_hand(&reader->out, reader->known_route, &message);
+                            .sub_id = {payload.at + id_at, reader->known_id_size},
+                            .bookmark_at = (uint32_t)reader->known_bookmark_at,
+                            .bookmark_size = (uint32_t)bookmark_size};
+    amps_slice   bookmark = {payload.at + reader->known_bookmark_at, bookmark_size};
+    if (bookmark_size > 0 && is_had(reader, route, bookmark, &message)) {
+        return AMPS_OK;
+    }
+    return amps_deliveries_hand(&reader->out, route, &message);
 }
 
 /* An id listed twice is one delivery: else a frame could be multiplied by its own size. */
@@ -160,7 +219,6 @@ static amps_route *listener(amps_route *route)
     return route != NULL && !atomic_load(&route->is_complete) ? route : NULL;
 }
 
-/* Is it one that the subscription has had and discarded? Else it is noted. */
 static bool is_duplicate(amps_reader *reader, const amps_route *route, const amps_header *header,
                          amps_message *message)
 {
@@ -170,13 +228,11 @@ static bool is_duplicate(amps_reader *reader, const amps_route *route, const amp
         AMPS_OK) {
         return false; /* none, or one that nobody could ever send back */
     }
-    amps_bookmark_verdict verdict =
-        amps_bookmark_receive(route->sink.bookmarks, bookmark, &message->bookmark_index);
-    if (verdict == AMPS_BOOKMARK_DISCARDED) {
-        amps_deliveries_tell(&reader->out, AMPS_FOR_DUPLICATE, message);
+    if (bookmark.at != decoded && bookmark.size > 0) {
+        message->bookmark_at = (uint32_t)(bookmark.at - message->header.at);
+        message->bookmark_size = (uint32_t)bookmark.size;
     }
-    message->is_again = verdict == AMPS_BOOKMARK_AGAIN;
-    return verdict == AMPS_BOOKMARK_DISCARDED;
+    return is_had(reader, route, bookmark, message);
 }
 
 /* A publish or oof goes to every id it lists, each time showing just that one. */
@@ -200,15 +256,16 @@ static amps_status route_by_subscription(amps_reader *reader, const amps_header 
             message->sub_id = id;
             message->bookmark_index = 0;
             message->is_again = false;
-            if (route->sink.bookmarks != NULL) {
-                taken = true;
-                if (is_duplicate(reader, route, header, message)) {
-                    continue;
-                }
-            } else if (!taken && list.at == NULL) {
+            bool is_only = !taken && list.at == NULL;
+            bool is_noted = route->sink.bookmarks != NULL;
+            bool is_past = is_noted && is_duplicate(reader, route, header, message);
+            taken = true;
+            if (is_only && (!is_noted || message->bookmark_size > 0)) {
                 remember(reader, route, changes, message);
             }
-            taken = true;
+            if (is_past) {
+                continue;
+            }
             amps_status status = amps_deliveries_hand(&reader->out, route, message);
             if (status != AMPS_OK) {
                 return status;
@@ -454,8 +511,9 @@ static amps_status route_frame(amps_reader *reader, amps_slice payload)
 {
     amps_header header;
     size_t      header_size;
-    if (AMPS_LIKELY(is_known(reader, payload))) {
-        return route_known(reader, payload);
+    size_t      bookmark_size;
+    if (AMPS_LIKELY(is_known(reader, payload, &bookmark_size))) {
+        return route_known(reader, payload, bookmark_size);
     }
     if (payload.size == 0) { /* legal and meaningless */
         return AMPS_OK;
@@ -555,8 +613,7 @@ static amps_status make_room(amps_reader *reader, size_t need)
 /* Lets the filter see what has just come. */
 static void show(amps_reader *reader, amps_slice bytes)
 {
-    const amps_reader_setup *setup = &reader->setup;
-    setup->events->filter(setup->events_context, &reader->out.thread, bytes, false);
+    reader->setup.events->filter(reader->setup.events_context, &reader->out.thread, bytes, false);
 }
 
 static amps_status receive(amps_reader *reader)

@@ -250,6 +250,7 @@ static void view_entry(const entry *waiting, amps_message *message)
     message->sub_id = (amps_slice){at + waiting->sub_id_at, waiting->sub_id_size};
     message->bookmark_index = waiting->bookmark_index;
     message->is_again = waiting->is_again != 0;
+    message->bookmark_at = message->bookmark_size = 0;
 }
 
 /* The lock is held. A message that cannot be noted for want of memory waits all the same. */

@@ -68,4 +68,14 @@ static inline const char *amps_text_find_end(const char *at, const char *end, bo
 /* Escapes `text` into `out`; returns how many bytes it wrote. */
 AMPS_INTERNAL size_t amps_text_encode(amps_slice text, char *out);
 
+/* Letters of ASCII only, none of which needs an escape? */
+static inline bool amps_text_is_plain(const char *at, size_t size)
+{
+    bool plain = true;
+    for (size_t i = 0; i < size; i++) {
+        plain &= at[i] >= ' ' && at[i] < 0x7f && at[i] != '\\' && at[i] != '"';
+    }
+    return plain;
+}
+
 #endif

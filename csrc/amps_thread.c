@@ -31,17 +31,6 @@ uint64_t amps_clock_now(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-uint64_t amps_clock_tick(void)
-{
-#ifdef CLOCK_MONOTONIC_COARSE
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-#else
-    return amps_clock_now() / AMPS_MS;
-#endif
-}
-
 uint64_t amps_clock_in_ms(uint32_t ms) { return amps_clock_now() + ms * AMPS_MS; }
 
 uint64_t amps_clock_unix_s(void)

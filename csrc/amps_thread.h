@@ -17,7 +17,6 @@ typedef pthread_mutex_t amps_mutex;
 typedef pthread_cond_t  amps_cond;
 
 uint64_t amps_clock_now(void);
-uint64_t amps_clock_tick(void); /* another number every few milliseconds; costs next to nothing */
 uint64_t amps_clock_in_ms(uint32_t ms); /* now + ms */
 uint64_t amps_clock_unix_s(void);       /* the time of day: seconds since 1970; may be set back */
 

@@ -64,14 +64,6 @@ static inline amps_status try_at_once(amps_publish_store *store, uint64_t *seque
                : amps_publish_store_end(store, *sequence, frame_for(*sequence, frame), true, NULL);
 }
 
-/* Until the clock shows another tick, some milliseconds at most. */
-static inline void await_tick(void)
-{
-    uint64_t now = amps_clock_tick();
-    while (amps_clock_tick() == now) {
-    }
-}
-
 static inline uint64_t add(amps_publish_store *store)
 {
     uint64_t sequence;
