@@ -6,7 +6,7 @@
 cdef enum:
     LOGON_TIMEOUT_MS = 10000
     BRIEF_MS = 1000       # a connection that was lost so soon after it was ready was no success
-    BRIEF_IN_TURN_MAX = 3 # after so many of them the delays grow as if none had worked out
+    BRIEF_IN_TURN_MAX = 3  # after so many of them the delays grow as if none had worked out
 
 # What is kept to be placed waits for the way back, even when commands are not to be repeated.
 cdef frozenset _PLACED = frozenset(("subscribe", "delta_subscribe", "sow_and_subscribe",
