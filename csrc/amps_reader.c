@@ -105,12 +105,9 @@ static bool next_id(amps_slice *list, amps_slice *id)
     size_t      size = comma != NULL ? (size_t)(comma - list->at) : list->size;
     *id = (amps_slice){list->at, size};
     *list = comma != NULL ? (amps_slice){comma + 1, list->size - size - 1} : (amps_slice){NULL, 0};
-    while (id->size > 0 && id->at[0] == ' ') {
-        id->at++;
-        id->size--;
+    for (; id->size > 0 && id->at[0] == ' '; id->at++, id->size--) {
     }
-    while (id->size > 0 && id->at[id->size - 1] == ' ') {
-        id->size--;
+    for (; id->size > 0 && id->at[id->size - 1] == ' '; id->size--) {
     }
     return true;
 }
