@@ -181,8 +181,7 @@ static bool is_known(const amps_reader *reader, amps_slice payload, size_t *book
 
 static amps_status route_known(amps_reader *reader, amps_slice payload, size_t bookmark_size)
 {
-    size_t      size = reader->known_size;
-    size_t      id_at = reader->known_id_at;
+    size_t      size = reader->known_size, id_at = reader->known_id_at;
     amps_route *route = reader->known_route;
     if (bookmark_size > 0) {
         size += bookmark_size - reader->known_bookmark_size;
