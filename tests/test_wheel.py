@@ -14,7 +14,7 @@ import AMPS
 
 FILE = Path(AMPS.__file__)
 ROOT = Path(__file__).parents[1]
-SIZE_MAX = 2_400_000  # bytes, stripped: 2.14 million on 3.11; HAClient and its stores are 0.8 of them
+SIZE_MAX = 2_400_000  # bytes, stripped: 2.14 million on 3.11, 0.8 of them HAClient and stores
 
 
 @pytest.fixture
