@@ -2,6 +2,7 @@
 subscription goes on."""
 
 import json
+import threading
 
 import pytest
 
@@ -9,7 +10,7 @@ import AMPS
 from amps_sandbox import Fault, Sandbox
 
 from .readers import EPOCH, MOST_RECENT, write
-from .scripted_peer import wait_until
+from .scripted_peer import PATIENCE_S, wait_until
 
 TOPIC = "/ADMIN/bookmark_store"
 
@@ -23,11 +24,12 @@ def keeper():
 
 @pytest.fixture
 def adapter(keeper, log_on):
-    """Makes adapters on it, each with a client of its own."""
+    """Makes adapters on it, each with a client of its own that says when it is cut off."""
     made = []
 
-    def make():
+    def make(cut_off=None):
         client = log_on(keeper, f"keeper-{len(made)}")
+        client.set_disconnect_handler(cut_off)
         made.append(AMPS.SOWRecoveryPointAdapter(client, "reader"))
         return made[-1]
 
@@ -69,12 +71,13 @@ def test_case_75_an_update_that_fails_is_told_and_the_discard_succeeds(
     logged, keeper, adapter, new_reader, inbox
 ):
     write(logged, 2, topic="quotes")
-    kept, told = adapter(), []
+    cut_off = threading.Event()
+    kept, told = adapter(lambda client: cut_off.set()), []
     kept.set_exception_listener(told.append)
     reader = new_reader(logged, store=AMPS.MemoryBookmarkStore(kept))
     messages = read(reader, inbox, 2, EPOCH)
     keeper.disconnect("keeper-0")
-    wait_until(lambda: keeper.clients() == [], "the loss")
+    assert cut_off.wait(PATIENCE_S)
     for message in messages:
         reader.discard(message)
     wait_until(lambda: told, "the failure")
