@@ -1,4 +1,5 @@
-/* test_crc.c: known sums, both ways of computing them, sums continued, every single bit flipped. */
+/* test_crc.c: known sums, both ways of computing them, in a row and in lanes, every single bit
+ * flipped. */
 #include "amps_crc.h"
 
 #include "check.h"
@@ -55,10 +56,108 @@ static void no_single_bit_goes_unnoticed(void)
     }
 }
 
+static void a_step_is_eight_bytes_of_a_sum(void)
+{
+    uint64_t seed = 3;
+    for (int turn = 0; turn < 1000; turn++) {
+        uint64_t word = check_random(&seed);
+        uint32_t before = (uint32_t)check_random(&seed);
+        uint32_t after = amps_crc_step(before, word);
+        CHECK_NUMBER(amps_crc_step_portable(before, word), after);
+        CHECK_NUMBER(~amps_crc(~before, &word, sizeof word), after);
+    }
+}
+
+/* ---- In lanes ------------------------------------------------------------------------------- */
+
+static void lanes_agree_both_ways_and_copy_at_every_size_and_place(void)
+{
+    uint64_t seed = 8;
+    char     bytes[200], copy[220];
+    for (size_t index = 0; index < sizeof bytes; index++) {
+        bytes[index] = (char)check_random(&seed);
+    }
+    for (size_t from = 0; from < 9; from++) {
+        for (size_t size = 0; size + from <= sizeof bytes; size++) {
+            char    *tight = exactly((amps_slice){bytes + from, size});
+            uint32_t sum = amps_crc_lanes(tight, size);
+            CHECK_NUMBER(amps_crc_lanes_portable(tight, size), sum);
+            memset(copy, '#', sizeof copy);
+            CHECK_NUMBER(amps_crc_copy(copy + from, tight, size), sum);
+            CHECK(memcmp(copy + from, tight, size) == 0);
+            for (size_t index = 0; index < sizeof copy; index++) {
+                CHECK((index >= from && index < from + size) || copy[index] == '#');
+            }
+            free(tight);
+        }
+    }
+}
+
+/* Of a few lines of Python that go bit by bit. */
+static void lanes_have_these_sums_in_every_file(void)
+{
+    char rising[77];
+    for (size_t index = 0; index < sizeof rising; index++) {
+        rising[index] = (char)index;
+    }
+    CHECK_NUMBER(amps_crc_lanes("", 0), 0x5A710B03u);
+    CHECK_NUMBER(amps_crc_lanes("123456789", 9), 0x92577AF6u);
+    CHECK_NUMBER(amps_crc_lanes(rising, sizeof rising), 0x3CBF0717u);
+}
+
+/* One bit, two bits, one word for another, two words that change places, a part of it that is old.
+ */
+static void lanes_notice_damage(void)
+{
+    char     bytes[173], other[173];
+    uint64_t seed = 5;
+    for (size_t index = 0; index < sizeof bytes; index++) {
+        bytes[index] = (char)(check_random(&seed) | 1); /* never zero */
+        other[index] = (char)~bytes[index];
+    }
+    uint32_t sum = amps_crc_lanes(bytes, sizeof bytes);
+    for (size_t bit = 0; bit < sizeof bytes * 8; bit++) {
+        bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
+        CHECK(amps_crc_lanes(bytes, sizeof bytes) != sum);
+        bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
+    }
+    for (size_t one = 0; one < sizeof bytes * 8; one++) {
+        bytes[one / 8] = (char)(bytes[one / 8] ^ 1 << one % 8);
+        for (size_t two = 0; two < one; two++) {
+            bytes[two / 8] = (char)(bytes[two / 8] ^ 1 << two % 8);
+            CHECK(amps_crc_lanes(bytes, sizeof bytes) != sum);
+            bytes[two / 8] = (char)(bytes[two / 8] ^ 1 << two % 8);
+        }
+        bytes[one / 8] = (char)(bytes[one / 8] ^ 1 << one % 8);
+    }
+    for (size_t one = 0; one + 8 <= sizeof bytes; one += 8) {
+        for (size_t two = one + 8; two + 8 <= sizeof bytes; two += 8) {
+            char mixed[sizeof bytes];
+            memcpy(mixed, bytes, sizeof mixed);
+            memcpy(mixed + one, bytes + two, 8);
+            CHECK(amps_crc_lanes(mixed, sizeof mixed) != sum);
+            memcpy(mixed + two, bytes + one, 8);
+            CHECK(amps_crc_lanes(mixed, sizeof mixed) != sum);
+        }
+    }
+    for (size_t torn = 0; torn < sizeof bytes; torn++) {
+        char mixed[sizeof bytes];
+        memcpy(mixed, bytes, sizeof mixed);
+        memcpy(mixed + torn, other + torn, sizeof mixed - torn);
+        CHECK(amps_crc_lanes(mixed, sizeof mixed) != sum);
+        memset(mixed + torn, 0, sizeof mixed - torn);
+        CHECK(amps_crc_lanes(mixed, sizeof mixed) != sum);
+    }
+}
+
 int main(void)
 {
     RUN(known_texts_have_their_known_sums);
     RUN(both_ways_agree_at_every_size_and_place);
     RUN(no_single_bit_goes_unnoticed);
+    RUN(a_step_is_eight_bytes_of_a_sum);
+    RUN(lanes_agree_both_ways_and_copy_at_every_size_and_place);
+    RUN(lanes_have_these_sums_in_every_file);
+    RUN(lanes_notice_damage);
     return 0;
 }
