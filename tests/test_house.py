@@ -20,7 +20,7 @@ STEPS = (
     ("base", "crc", "protocol"),
     ("bookmark", "bookmark_events", "command", "ending", "file_layout", "inside", "key"),
     ("memory", "status", "text"),
-    ("bookmark_table", "buffer", "header", "memory_records", "thread"),
+    ("bookmark_table", "buffer", "file_blocks", "file_index", "header", "memory_records", "thread"),
     ("bookmark_publishers", "c_handler", "conflation", "file", "frame", "message", "record"),
     ("bookmark_journal", "bookmark_ring", "file_recovery", "send_buffer", "socket", "waits"),
     ("bookmark_items", "file_records", "stream", "writer"),
@@ -34,8 +34,8 @@ STEPS = (
     ("client_commands",),
 )
 PURE_ROOMS = (
-    "bookmark|bookmark_(items|list|publishers|table)|buffer|command|conflation|crc|ending|frame|"
-    "header|key|memory_records|message|record|send_buffer|text"
+    "bookmark|bookmark_(items|list|publishers|table)|buffer|command|conflation|crc|ending|"
+    "file_blocks|file_index|frame|header|key|memory_records|message|record|send_buffer|text"
 )
 
 # What must not be written where: (rule, files, words, files that may).
