@@ -1,8 +1,6 @@
 /* amps_file_layout.c: checks of a publish store's file: its first page, its slots, its heads. */
 #include "amps_file_layout.h"
 
-#include "amps_crc.h"
-
 uint32_t amps_layout_header_check(const amps_layout_header *header)
 {
     return amps_crc(0, header, offsetof(amps_layout_header, check));
@@ -19,6 +17,20 @@ uint32_t amps_layout_block_check(const amps_layout_block *block, uint32_t index)
     return amps_crc(index, &block->next, offsetof(amps_layout_block, check) - from);
 }
 
+void amps_layout_begin(amps_layout_header *header, size_t block_size)
+{
+    memset(header, 0, sizeof *header);
+    memcpy(header->magic, AMPS_LAYOUT_MAGIC, sizeof header->magic);
+    header->version = AMPS_LAYOUT_VERSION;
+    header->byte_order = AMPS_LAYOUT_BYTE_ORDER;
+    header->block_size = block_size;
+    header->check = amps_layout_header_check(header);
+    for (int at = 0; at < 2; at++) {
+        header->slots[at].generation = (uint64_t)at;
+        header->slots[at].check = amps_layout_slot_check(&header->slots[at]);
+    }
+}
+
 const char *amps_layout_refusal(const amps_layout_header *header)
 {
     if (memcmp(header->magic, AMPS_LAYOUT_MAGIC, sizeof header->magic) != 0) {
@@ -32,12 +44,12 @@ const char *amps_layout_refusal(const amps_layout_header *header)
     if (header->version > AMPS_LAYOUT_VERSION) {
         return "it has a newer version than can be read here";
     }
-    if (header->version < AMPS_LAYOUT_VERSION ||
-        header->check != amps_layout_header_check(header) || header->block_size < 64 ||
+    if (header->check != amps_layout_header_check(header) || header->block_size < 64 ||
         header->block_size > (uint64_t)1 << 30 || header->block_size % 8 != 0) {
         return "its first page is damaged";
     }
-    return NULL;
+    return header->version < AMPS_LAYOUT_VERSION ? "it has an older version than can be read here"
+                                                 : NULL;
 }
 
 static bool is_valid(const amps_layout_slot *slot)

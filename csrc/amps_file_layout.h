@@ -8,9 +8,10 @@
 #include <stddef.h>
 
 #include "amps_base.h"
+#include "amps_crc.h"
 
 #define AMPS_LAYOUT_MAGIC       "pubstor\n"
-#define AMPS_LAYOUT_VERSION     1u
+#define AMPS_LAYOUT_VERSION     2u
 #define AMPS_LAYOUT_BYTE_ORDER  0x0A0B0C0Du
 #define AMPS_LAYOUT_HEADER_SIZE 4096u
 #define AMPS_LAYOUT_BLOCKS_MAX  ((uint64_t)UINT32_MAX - 1)
@@ -21,8 +22,15 @@ typedef enum amps_block_state {
     AMPS_BLOCK_FREE = 0,
     AMPS_BLOCK_HEAD = 0x64616568,
     AMPS_BLOCK_CONTINUATION = 0x746E6F63,
-    AMPS_BLOCK_TOMBSTONE = 0x626D6F74
+    AMPS_BLOCK_TOMBSTONE = 0x626D6F74,
+    AMPS_BLOCK_PACKED = 0x6B636170
 } amps_block_state;
+
+typedef enum amps_place_state {
+    AMPS_PLACE_FREE = 0, /* the places of the block end here */
+    AMPS_PLACE_RECORD = 0x6F636572,
+    AMPS_PLACE_TOMBSTONE = 0x76617267
+} amps_place_state;
 
 typedef struct amps_layout_slot {
     uint64_t generation; /* the valid one with the higher is in force */
@@ -57,9 +65,23 @@ typedef struct amps_layout_block {
     char             bytes[];
 } amps_layout_block;
 
+/* In a packed block, behind its first eight bytes: small records in a row. */
+typedef struct amps_layout_place {
+    _Atomic uint32_t state;
+    uint32_t         size;
+    uint64_t         sequence;
+    uint32_t         sum;   /* of its bytes, in lanes */
+    uint32_t         check; /* of size to sum, and of where it is */
+    char             bytes[];
+} amps_layout_place;
+
+#define AMPS_LAYOUT_PLACE_FIRST 8u
+#define AMPS_LAYOUT_PLACE_END   8u /* behind the last one, a free one's state always has room */
+
 _Static_assert(sizeof(amps_layout_slot) == 512, "a sector");
 _Static_assert(sizeof(amps_layout_header) == AMPS_LAYOUT_HEADER_SIZE, "a page");
 _Static_assert(sizeof(amps_layout_block) == 32, "room in the smallest block");
+_Static_assert(sizeof(amps_layout_place) == 24, "a multiple of eight");
 _Static_assert(sizeof(_Atomic uint32_t) == sizeof(uint32_t), "a state is four bytes");
 
 /* Sums of what has a check of its own. */
@@ -67,6 +89,32 @@ uint32_t amps_layout_header_check(const amps_layout_header *header);
 uint32_t amps_layout_slot_check(const amps_layout_slot *slot);
 uint32_t amps_layout_block_check(const amps_layout_block *block, uint32_t index);
 
+static inline uint32_t amps_layout_place_check(const amps_layout_place *place, uint32_t block,
+                                               uint32_t offset)
+{
+    uint32_t sum = amps_crc_step(UINT32_MAX, (uint64_t)block << 32 | offset);
+    sum = amps_crc_step(sum, place->sequence);
+    return ~amps_crc_step(sum, (uint64_t)place->sum << 32 | place->size);
+}
+
+/* What a record of this size takes in a packed block, and what there is for all of them. */
+static inline size_t amps_layout_place_size(size_t size)
+{
+    return (sizeof(amps_layout_place) + size + 7) & ~(size_t)7;
+}
+
+static inline size_t amps_layout_places_size(size_t block_size)
+{
+    return block_size - AMPS_LAYOUT_PLACE_FIRST - AMPS_LAYOUT_PLACE_END;
+}
+
+static inline amps_layout_place *amps_layout_place_at(amps_layout_block *block, size_t offset)
+{
+    return (amps_layout_place *)(void *)((char *)block + offset);
+}
+
+/* The first page of a file without blocks. */
+void amps_layout_begin(amps_layout_header *header, size_t block_size);
 /* NULL, or why these bytes do not begin a file that can be read. */
 const char *amps_layout_refusal(const amps_layout_header *header);
 /* The slot in force: 0 or 1; -1: both are damaged. */

@@ -5,36 +5,34 @@
 
 #include "amps_crc.h"
 #include "amps_file.h"
+#include "amps_file_blocks.h"
+#include "amps_file_index.h"
 #include "amps_file_layout.h"
 #include "amps_file_recovery.h"
 #include "amps_memory.h"
-#include "amps_memory_records.h"
-#include "amps_thread.h"
 
-#define WORD_BITS 64u
-
-#define CACHE_LINE_SIZE 64u
-#define PREFETCH_SIZE   256u
+#define CACHE_LINE_SIZE   64u
+#define PREFETCH_DISTANCE 512u /* bytes: what is written next is on its way already */
+#define PREFETCH_SIZE     192u
 
 /* A killed process has done all its stores up to one, in the order the compiler left them in: it is
  * the compiler that must keep them apart. (After a power failure what was synced counts.) */
 #define KEEP_ORDER() atomic_signal_fence(memory_order_seq_cst)
 
 struct amps_file_records {
-    amps_file          *file; /* NULL: closed */
-    char               *map;  /* its first page and all blocks */
-    size_t              block_size;
-    uint32_t            block_count;
-    uint32_t            free_count;
-    uint32_t            hint; /* no block before it is free */
-    int                 slot; /* the one in force */
-    uint64_t            persisted;
-    uint64_t            assigned;
-    uint64_t            told;  /* what the slots say of `assigned` */
-    uint64_t           *used;  /* a bit for each block */
-    uint32_t           *chain; /* of the record at work: its size, then its blocks */
-    size_t              chain_room;
-    amps_memory_records index; /* of each record: what `chain` was */
+    amps_file       *file; /* NULL: closed */
+    char            *map;  /* its first page and all blocks */
+    size_t           block_size;
+    amps_file_index  index;
+    uint64_t         assigned;
+    size_t           left;        /* bytes for records in the open block; 0: none is open */
+    uint32_t         open;        /* the block that the next small record goes into */
+    uint32_t         fill;        /* where in it */
+    amps_file_blocks blocks;      /* links of packed ones: how many records are held in them */
+    size_t           places_size; /* what fits into a packed block */
+    int              slot;        /* the one in force */
+    uint64_t         persisted;
+    uint64_t         told; /* what the slots say of `assigned` */
 };
 
 /* ---- Places --------------------------------------------------------------------------------- */
@@ -60,9 +58,10 @@ static uint64_t size_of_file(const amps_file_records *records, uint64_t block_co
     return AMPS_LAYOUT_HEADER_SIZE + block_count * records->block_size;
 }
 
+/* Of a record that no packed block can hold. */
 static uint32_t blocks_for(const amps_file_records *records, size_t size)
 {
-    return size == 0 ? 1 : (uint32_t)((size - 1) / payload_of(records) + 1);
+    return (uint32_t)((size - 1) / payload_of(records) + 1);
 }
 
 /* Before every access to the map: a byte the file no longer has would end the process. */
@@ -70,47 +69,25 @@ static amps_status check_size(const amps_file_records *records, amps_failure *fa
 {
     uint64_t    size;
     amps_status status = amps_file_size(records->file, &size, failure);
-    if (AMPS_UNLIKELY(status == AMPS_OK && size < size_of_file(records, records->block_count))) {
+    if (AMPS_UNLIKELY(status == AMPS_OK && size < size_of_file(records, records->blocks.count))) {
         status = amps_file_refuse(records->file, failure,
                                   "somebody has made it shorter: %llu bytes are left of %llu",
                                   (unsigned long long)size,
-                                  (unsigned long long)size_of_file(records, records->block_count));
+                                  (unsigned long long)size_of_file(records, records->blocks.count));
     }
     return status;
 }
 
-/* ---- Which blocks are free ------------------------------------------------------------------ */
-
-static void mark_used(amps_file_records *records, uint32_t block)
-{
-    records->used[block / WORD_BITS] |= (uint64_t)1 << block % WORD_BITS;
-    records->free_count--;
-}
-
-static void mark_free(amps_file_records *records, uint32_t block)
-{
-    records->used[block / WORD_BITS] &= ~((uint64_t)1 << block % WORD_BITS);
-    records->free_count++;
-    records->hint = block < records->hint ? block : records->hint;
-}
-
-/* The lowest one: pages that were just used are still at hand. There is one. */
-static uint32_t take_block(amps_file_records *records)
-{
-    uint32_t word = records->hint / WORD_BITS;
-    while (records->used[word] == UINT64_MAX) {
-        word++;
-    }
-    uint32_t block = word * WORD_BITS + (uint32_t)__builtin_ctzll(~records->used[word]);
-    mark_used(records, block);
-    records->hint = block + 1;
-    return block;
-}
+/* ---- What fits ------------------------------------------------------------------------------ */
 
 size_t amps_file_records_lacks(const amps_file_records *records, size_t size)
 {
-    uint32_t needed = blocks_for(records, size);
-    return needed > records->free_count ? needed - records->free_count : 0;
+    size_t place = amps_layout_place_size(size);
+    if (AMPS_LIKELY(place <= records->left)) {
+        return 0;
+    }
+    uint32_t needed = place <= records->places_size ? 1 : blocks_for(records, size);
+    return needed > records->blocks.free_count ? needed - records->blocks.free_count : 0;
 }
 
 /* ---- Slots ---------------------------------------------------------------------------------- */
@@ -123,7 +100,7 @@ static void write_slot(amps_file_records *records)
     slot->generation = before->generation + 1;
     slot->persisted = records->persisted;
     slot->assigned = records->assigned;
-    slot->block_count = records->block_count;
+    slot->block_count = records->blocks.count;
     slot->check = amps_layout_slot_check(slot);
     KEEP_ORDER();
     records->slot = !records->slot;
@@ -158,34 +135,19 @@ static amps_status too_large(const amps_file_records *records, amps_failure *fai
     return amps_file_refuse(records->file, failure, "it cannot have so many blocks");
 }
 
-static bool make_room_for_bits(amps_file_records *records, uint64_t block_count)
-{
-    size_t    words = (size_t)(block_count / WORD_BITS + 1);
-    size_t    before = records->used != NULL ? records->block_count / WORD_BITS + 1 : 0;
-    uint64_t *used = amps_memory_resize(records->used, words * sizeof *used);
-    if (used == NULL) {
-        return false;
-    }
-    if (words > before) {
-        memset(used + before, 0, (words - before) * sizeof *used);
-    }
-    records->used = used;
-    return true;
-}
-
 amps_status amps_file_records_grow(amps_file_records *records, size_t blocks, amps_failure *failure)
 {
-    uint64_t before = size_of_file(records, records->block_count);
-    if (blocks > AMPS_LAYOUT_BLOCKS_MAX - records->block_count ||
-        size_of_file(records, records->block_count + blocks) > SIZE_MAX / 2) {
+    uint64_t before = size_of_file(records, records->blocks.count);
+    if (blocks > AMPS_LAYOUT_BLOCKS_MAX - records->blocks.count ||
+        size_of_file(records, records->blocks.count + blocks) > SIZE_MAX / 2) {
         return too_large(records, failure);
     }
-    uint64_t    after = size_of_file(records, records->block_count + blocks);
+    uint64_t    after = size_of_file(records, records->blocks.count + blocks);
     amps_status status = check_size(records, failure);
     if (status != AMPS_OK) {
         return status;
     }
-    if (!make_room_for_bits(records, records->block_count + blocks)) {
+    if (!amps_file_blocks_make_room(&records->blocks, records->blocks.count + blocks)) {
         return AMPS_NO_MEMORY;
     }
     status = amps_file_reserve(records->file, before, after, failure);
@@ -199,8 +161,7 @@ amps_status amps_file_records_grow(amps_file_records *records, size_t blocks, am
         amps_file_truncate(records->file, before, NULL); /* too long would do no harm, either */
         return status;
     }
-    records->block_count += (uint32_t)blocks;
-    records->free_count += (uint32_t)blocks;
+    amps_file_blocks_add(&records->blocks, (uint32_t)blocks);
     write_both_slots(records);
     return AMPS_OK;
 }
@@ -211,7 +172,7 @@ static amps_status shrink(amps_file_records *records, size_t blocks, amps_failur
     if (status != AMPS_OK) {
         return status;
     }
-    records->block_count = (uint32_t)blocks;
+    records->blocks.count = (uint32_t)blocks;
     write_both_slots(records);
     status = amps_file_sync(records->file, failure);
     return status != AMPS_OK
@@ -219,128 +180,194 @@ static amps_status shrink(amps_file_records *records, size_t blocks, amps_failur
                : amps_file_truncate(records->file, size_of_file(records, blocks), failure);
 }
 
+/* ---- Letting blocks go ---------------------------------------------------------------------- */
+
+static void free_chain(amps_file_records *records, uint32_t block)
+{
+    while (block != AMPS_LAYOUT_NO_BLOCK) {
+        amps_file_blocks_give_back(&records->blocks, block);
+        block = records->blocks.links[block];
+    }
+}
+
+/* With its last record the block goes, tombstones and all: nothing older than them is left. */
+static void leave_packed(amps_file_records *records, uint32_t block)
+{
+    if (--records->blocks.links[block] == 0) {
+        records->left = block == records->open ? 0 : records->left;
+        amps_file_blocks_give_back(&records->blocks, block);
+    }
+}
+
+static void let_go(amps_file_records *records, const amps_file_entry *entry)
+{
+    if (entry->place != 0) {
+        leave_packed(records, entry->block);
+    } else {
+        free_chain(records, entry->block);
+    }
+}
+
+/* Lets go of the front as long as it is dead or not above this. */
+static void drop_front(amps_file_records *records, uint64_t up_to)
+{
+    amps_file_entry *front = amps_file_index_front(&records->index);
+    while (front != NULL && (front->dead || front->sequence <= up_to)) {
+        let_go(records, front);
+        amps_file_index_drop_front(&records->index);
+        front = amps_file_index_front(&records->index);
+    }
+}
+
 /* ---- Adding --------------------------------------------------------------------------------- */
-
-/* A block soon to be written: its memory has long been in nobody's cache. */
-static void prefetch_block(const amps_file_records *records, uint32_t index)
-{
-    if (index < records->block_count) {
-        const char *at = (const char *)block_at(records, index);
-        for (size_t line = 0; line < PREFETCH_SIZE; line += CACHE_LINE_SIZE) {
-            __builtin_prefetch(at + line, 1);
-        }
-    }
-}
-
-static bool make_room_for_chain(amps_file_records *records, size_t blocks)
-{
-    if (blocks + 1 <= records->chain_room) {
-        return true;
-    }
-    uint32_t *chain = amps_memory_resize(records->chain, (blocks + 1) * sizeof *chain);
-    if (chain == NULL) {
-        return false;
-    }
-    records->chain = chain;
-    records->chain_room = blocks + 1;
-    return true;
-}
-
-/* Of a tombstone the head alone is held. */
-static void free_blocks(amps_file_records *records, const amps_memory_record *record)
-{
-    const uint32_t *chain = (const uint32_t *)(const void *)record->bytes;
-    size_t          count = record->dead ? 1 : record->size / sizeof *chain - 1;
-    for (size_t at = 1; at <= count; at++) {
-        mark_free(records, chain[at]);
-    }
-}
 
 static void set_state(amps_layout_block *block, amps_block_state state)
 {
     atomic_store_explicit(&block->state, (uint32_t)state, memory_order_release);
 }
 
-/* All of it but the head's state: until that is there, there is no record. */
-static void write_chain(amps_file_records *records, uint64_t sequence, amps_slice bytes,
-                        uint32_t count)
+static void set_place_state(amps_layout_place *place, amps_place_state state)
 {
-    const uint32_t *chain = records->chain + 1;
-    size_t          payload = payload_of(records);
-    amps_slice      left = bytes;
-    for (uint32_t at = 0; at < count; at++) {
-        set_state(block_at(records, chain[at]), AMPS_BLOCK_FREE); /* it may be an old head */
+    atomic_store_explicit(&place->state, (uint32_t)state, memory_order_release);
+}
+
+/* Empty first: what its former life has left in it must never be read. */
+static void open_block(amps_file_records *records)
+{
+    uint32_t           index = amps_file_blocks_take(&records->blocks);
+    amps_layout_block *block = block_at(records, index);
+    set_state(block, AMPS_BLOCK_FREE);
+    KEEP_ORDER();
+    set_place_state(amps_layout_place_at(block, AMPS_LAYOUT_PLACE_FIRST), AMPS_PLACE_FREE);
+    KEEP_ORDER();
+    set_state(block, AMPS_BLOCK_PACKED);
+    KEEP_ORDER();
+    records->blocks.links[index] = 0;
+    records->open = index;
+    records->fill = AMPS_LAYOUT_PLACE_FIRST;
+    records->left = records->places_size;
+}
+
+/* Into the open block, `size` bytes of it: its place is free until all is there. */
+static amps_layout_place *add_packed(amps_file_records *records, uint64_t sequence,
+                                     amps_slice bytes, size_t size)
+{
+    amps_layout_block *block = block_at(records, records->open);
+    amps_layout_place *place = amps_layout_place_at(block, records->fill);
+    set_place_state(amps_layout_place_at(block, records->fill + size), AMPS_PLACE_FREE);
+    place->size = (uint32_t)bytes.size;
+    place->sequence = sequence;
+    place->sum = amps_crc_copy(place->bytes, bytes.at, bytes.size);
+    place->check = amps_layout_place_check(place, records->open, records->fill);
+    KEEP_ORDER();
+    set_place_state(place, AMPS_PLACE_RECORD);
+    amps_file_entry entry = {
+        .sequence = sequence, .block = records->open, .place = records->fill & INT32_MAX};
+    amps_file_index_add(&records->index, entry);
+    records->blocks.links[records->open]++;
+    records->fill += (uint32_t)size;
+    records->left -= size;
+    return place;
+}
+
+/* All of it but the head's state: until that is there, there is no record. */
+static void write_chain(amps_file_records *records, uint32_t first, uint64_t sequence,
+                        amps_slice bytes)
+{
+    size_t     payload = payload_of(records);
+    amps_slice left = bytes;
+    for (uint32_t at = first; at != AMPS_LAYOUT_NO_BLOCK; at = records->blocks.links[at]) {
+        set_state(block_at(records, at), AMPS_BLOCK_FREE); /* it may be an old head, or packed */
     }
     KEEP_ORDER();
-    for (uint32_t at = 0; at < count; at++) {
-        amps_layout_block *block = block_at(records, chain[at]);
+    for (uint32_t at = first; at != AMPS_LAYOUT_NO_BLOCK; at = records->blocks.links[at]) {
+        amps_layout_block *block = block_at(records, at);
         size_t             piece = left.size < payload ? left.size : payload;
-        block->next = at + 1 < count ? chain[at + 1] : AMPS_LAYOUT_NO_BLOCK;
+        block->next = records->blocks.links[at];
         block->sequence = sequence;
-        if (piece != 0) {
-            memcpy(block->bytes, left.at, piece);
-            left.at += piece;
-            left.size -= piece;
-        }
-        if (at > 0) {
+        memcpy(block->bytes, left.at, piece);
+        left.at += piece;
+        left.size -= piece;
+        if (at != first) {
             set_state(block, AMPS_BLOCK_CONTINUATION);
         }
     }
-    amps_layout_block *head = block_at(records, chain[0]);
+    amps_layout_block *head = block_at(records, first);
     head->size = (uint32_t)bytes.size;
     head->sum = amps_crc(0, bytes.at, bytes.size);
-    head->check = amps_layout_block_check(head, chain[0]);
+    head->check = amps_layout_block_check(head, first);
+}
+
+static void add_chain(amps_file_records *records, uint64_t sequence, amps_slice bytes)
+{
+    uint32_t first = amps_file_blocks_take(&records->blocks), last = first;
+    for (uint32_t count = blocks_for(records, bytes.size); count > 1; count--) {
+        uint32_t next = amps_file_blocks_take(&records->blocks);
+        records->blocks.links[last] = next;
+        last = next;
+    }
+    records->blocks.links[last] = AMPS_LAYOUT_NO_BLOCK;
+    write_chain(records, first, sequence, bytes);
+    KEEP_ORDER();
+    set_state(block_at(records, first), AMPS_BLOCK_HEAD);
+    amps_file_index_add(&records->index, (amps_file_entry){.sequence = sequence, .block = first});
+}
+
+/* The last one, which did not reach the disk. */
+static void take_back(amps_file_records *records)
+{
+    amps_file_entry    entry = *amps_file_index_last(&records->index);
+    amps_layout_block *block = block_at(records, entry.block);
+    if (entry.place == 0) {
+        set_state(block, AMPS_BLOCK_FREE);
+    } else {
+        set_place_state(amps_layout_place_at(block, entry.place), AMPS_PLACE_FREE);
+        records->left += records->fill - entry.place;
+        records->fill = entry.place;
+    }
+    let_go(records, &entry);
+    amps_file_index_undo_add(&records->index);
+}
+
+/* What lies behind is written soon: its memory has long been in nobody's cache. It may be that of
+ * another block, or of nothing at all: no harm is done. */
+static void prefetch_behind(const amps_layout_place *place, size_t size)
+{
+    const char *at = (const char *)place + size + PREFETCH_DISTANCE;
+    for (size_t line = 0; line < PREFETCH_SIZE; line += CACHE_LINE_SIZE) {
+        __builtin_prefetch(at + line, 1);
+    }
 }
 
 amps_status amps_file_records_add(amps_file_records *records, uint64_t sequence, amps_slice bytes,
                                   bool syncs, amps_failure *failure)
 {
-    uint32_t    count = blocks_for(records, bytes.size);
     amps_status status = check_size(records, failure);
-    AMPS_ASSERT(count <= records->free_count);
-    if (status != AMPS_OK) {
+    AMPS_ASSERT(amps_file_records_lacks(records, bytes.size) == 0);
+    if (AMPS_UNLIKELY(status != AMPS_OK)) {
         return status;
     }
-    if (!make_room_for_chain(records, count)) {
+    if (AMPS_UNLIKELY(!amps_file_index_has_room(&records->index))) {
         return AMPS_NO_MEMORY;
     }
-    records->chain[0] = (uint32_t)bytes.size;
-    for (uint32_t at = 1; at <= count; at++) {
-        records->chain[at] = take_block(records);
-    }
-    amps_slice entry = {(const char *)records->chain, (count + 1) * sizeof *records->chain};
-    status = amps_memory_records_add(&records->index, sequence, entry);
-    if (status != AMPS_OK) {
-        for (uint32_t at = 1; at <= count; at++) {
-            mark_free(records, records->chain[at]);
+    size_t size = amps_layout_place_size(bytes.size);
+    if (AMPS_LIKELY(size <= records->places_size)) {
+        if (AMPS_UNLIKELY(size > records->left)) {
+            open_block(records);
         }
+        prefetch_behind(add_packed(records, sequence, bytes, size), size);
+    } else {
+        add_chain(records, sequence, bytes);
+    }
+    if (AMPS_UNLIKELY(syncs) && (status = amps_file_sync(records->file, failure)) != AMPS_OK) {
+        take_back(records);
         return status;
     }
-    write_chain(records, sequence, bytes, count);
-    set_state(block_at(records, records->chain[1]), AMPS_BLOCK_HEAD);
-    if (syncs && (status = amps_file_sync(records->file, failure)) != AMPS_OK) {
-        set_state(block_at(records, records->chain[1]), AMPS_BLOCK_FREE);
-        free_blocks(records, amps_memory_records_find(&records->index, sequence));
-        amps_memory_records_undo_add(&records->index);
-        return status;
-    }
-    prefetch_block(records, records->hint + 1);
     records->assigned = sequence > records->assigned ? sequence : records->assigned;
     return AMPS_OK;
 }
 
 /* ---- Discarding ----------------------------------------------------------------------------- */
-
-/* Lets go of the front as long as it is dead or not above this. */
-static void drop_front(amps_file_records *records, uint64_t up_to)
-{
-    amps_memory_record *front = amps_memory_records_front(&records->index);
-    while (front != NULL && (front->dead || front->sequence <= up_to)) {
-        free_blocks(records, front);
-        amps_memory_records_drop_front(&records->index);
-        front = amps_memory_records_front(&records->index);
-    }
-}
 
 amps_status amps_file_records_discard_up_to(amps_file_records *records, uint64_t persisted,
                                             uint64_t assigned, amps_failure *failure)
@@ -358,60 +385,105 @@ amps_status amps_file_records_discard_up_to(amps_file_records *records, uint64_t
     return status;
 }
 
+/* Leaves a tombstone; of a chain its head is that, and the rest is free. */
+static void bury(amps_file_records *records, amps_file_entry *entry)
+{
+    amps_layout_block *block = block_at(records, entry->block);
+    if (entry->place != 0) {
+        set_place_state(amps_layout_place_at(block, entry->place), AMPS_PLACE_TOMBSTONE);
+    } else {
+        set_state(block, AMPS_BLOCK_TOMBSTONE);
+        free_chain(records, records->blocks.links[entry->block]);
+        records->blocks.links[entry->block] = AMPS_LAYOUT_NO_BLOCK;
+    }
+    amps_file_index_kill(&records->index, entry);
+}
+
 amps_status amps_file_records_discard_one(amps_file_records *records, uint64_t sequence,
                                           amps_failure *failure)
 {
-    amps_memory_record *record = amps_memory_records_find(&records->index, sequence);
-    if (record == NULL) {
+    amps_file_entry *entry = amps_file_index_find(&records->index, sequence);
+    if (entry == NULL) {
         return AMPS_END;
     }
     amps_status status = check_size(records, failure);
     if (status == AMPS_OK) {
-        const uint32_t *chain = (const uint32_t *)(const void *)record->bytes;
-        set_state(block_at(records, chain[1]), AMPS_BLOCK_TOMBSTONE);
-        for (size_t at = 2; at < record->size / sizeof *chain; at++) {
-            mark_free(records, chain[at]);
-        }
-        amps_memory_records_kill(&records->index, record);
+        bury(records, entry);
         drop_front(records, records->persisted);
+        if (amps_file_index_front(&records->index) == NULL && records->told < records->assigned) {
+            write_slot(records); /* the blocks that tell of the highest number are free now */
+        }
     }
     return status;
 }
 
 /* ---- Reading -------------------------------------------------------------------------------- */
 
-static uint32_t copy_out(const amps_file_records *records, const uint32_t *chain, char *out)
+static amps_status is_damaged(const amps_file_records *records, const amps_file_entry *entry,
+                              amps_failure *failure)
 {
-    size_t left = chain[0], payload = payload_of(records);
-    for (size_t at = 1; left > 0; at++) {
+    return amps_file_refuse(records->file, failure, "record %llu has been damaged",
+                            (unsigned long long)entry->sequence);
+}
+
+static amps_status read_packed(const amps_file_records *records, const amps_file_entry *entry,
+                               char *out, size_t out_size, size_t *size, amps_failure *failure)
+{
+    const amps_layout_place *place =
+        amps_layout_place_at(block_at(records, entry->block), entry->place);
+    size_t room = AMPS_LAYOUT_PLACE_FIRST + records->places_size - entry->place;
+    *size = place->size;
+    if (place->sequence != entry->sequence || amps_layout_place_size(*size) > room ||
+        place->check != amps_layout_place_check(place, entry->block, entry->place)) {
+        return is_damaged(records, entry, failure);
+    }
+    if (*size > out_size) {
+        return AMPS_TOO_LARGE;
+    }
+    return place->sum == amps_crc_copy(out, place->bytes, *size)
+               ? AMPS_OK
+               : is_damaged(records, entry, failure);
+}
+
+static amps_status read_chain(const amps_file_records *records, const amps_file_entry *entry,
+                              char *out, size_t out_size, size_t *size, amps_failure *failure)
+{
+    const amps_layout_block *head = block_at(records, entry->block);
+    size_t                   payload = payload_of(records), left = *size = head->size;
+    if (head->sequence != entry->sequence ||
+        head->check != amps_layout_block_check(head, entry->block)) {
+        return is_damaged(records, entry, failure);
+    }
+    if (left > out_size) {
+        return AMPS_TOO_LARGE;
+    }
+    char *to = out;
+    for (uint32_t at = entry->block; at != AMPS_LAYOUT_NO_BLOCK; at = records->blocks.links[at]) {
         size_t piece = left < payload ? left : payload;
-        memcpy(out, block_at(records, chain[at])->bytes, piece);
-        out += piece;
+        memcpy(to, block_at(records, at)->bytes, piece);
+        to += piece;
         left -= piece;
     }
-    return block_at(records, chain[1])->sum;
+    return left == 0 && head->sum == amps_crc(0, out, *size) ? AMPS_OK
+                                                             : is_damaged(records, entry, failure);
 }
 
 amps_status amps_file_records_read_after(amps_file_records *records, uint64_t after, char *out,
                                          size_t out_size, uint64_t *sequence, size_t *size,
                                          amps_failure *failure)
 {
-    amps_memory_record *record = amps_memory_records_above(&records->index, after);
-    if (record == NULL) {
+    const amps_file_entry *entry = amps_file_index_above(&records->index, after);
+    if (entry == NULL) {
         return AMPS_END;
     }
-    const uint32_t *chain = (const uint32_t *)(const void *)record->bytes;
-    *sequence = record->sequence;
-    *size = chain[0];
-    if (*size > out_size) {
-        return AMPS_TOO_LARGE;
-    }
+    *sequence = entry->sequence;
+    *size = 0;
     amps_status status = check_size(records, failure);
-    if (status == AMPS_OK && copy_out(records, chain, out) != amps_crc(0, out, *size)) {
-        status = amps_file_refuse(records->file, failure, "record %llu has been damaged",
-                                  (unsigned long long)record->sequence);
+    if (status != AMPS_OK) {
+        return status;
     }
-    return status;
+    return entry->place != 0 ? read_packed(records, entry, out, out_size, size, failure)
+                             : read_chain(records, entry, out, out_size, size, failure);
 }
 
 amps_status amps_file_records_sync(amps_file_records *records, amps_failure *failure)
@@ -426,19 +498,19 @@ size_t amps_file_records_block_size(const amps_file_records *records)
 
 size_t amps_file_records_capacity(const amps_file_records *records)
 {
-    return records->block_count * records->block_size;
+    return records->blocks.count * records->block_size;
 }
 
 size_t amps_file_records_size(const amps_file_records *records)
 {
-    return (size_t)size_of_file(records, records->block_count);
+    return (size_t)size_of_file(records, records->blocks.count);
 }
 
-uint64_t amps_file_records_count(const amps_file_records *records) { return records->index.count; }
+uint64_t amps_file_records_count(const amps_file_records *records) { return records->index.live; }
 
 uint64_t amps_file_records_lowest(amps_file_records *records)
 {
-    amps_memory_record *front = amps_memory_records_front(&records->index);
+    const amps_file_entry *front = amps_file_index_front(&records->index);
     return front != NULL ? front->sequence : 0;
 }
 
@@ -455,45 +527,57 @@ uint64_t amps_file_records_assigned(const amps_file_records *records) { return r
 static amps_status make(amps_file_records *records, size_t block_size, amps_failure *failure)
 {
     amps_layout_header header;
-    memset(&header, 0, sizeof header);
-    memcpy(header.magic, AMPS_LAYOUT_MAGIC, sizeof header.magic);
-    header.version = AMPS_LAYOUT_VERSION;
-    header.byte_order = AMPS_LAYOUT_BYTE_ORDER;
-    header.block_size = (block_size + 7) / 8 * 8;
-    header.check = amps_layout_header_check(&header);
-    for (int at = 0; at < 2; at++) {
-        header.slots[at].generation = (uint64_t)at;
-        header.slots[at].check = amps_layout_slot_check(&header.slots[at]);
-    }
+    amps_layout_begin(&header, (block_size + 7) / 8 * 8);
     amps_slice  page = {(const char *)&header, sizeof header};
     amps_status status = amps_file_write(records->file, 0, page, failure);
     return status != AMPS_OK ? status : amps_file_sync_name(records->file, failure);
 }
 
-static bool is_used(const amps_file_records *records, uint32_t block)
-{
-    return (records->used[block / WORD_BITS] >> block % WORD_BITS & 1) != 0;
-}
-
 /* A record found whole in the file, or the tombstone of one. */
-static amps_status take_over(void *context, uint64_t sequence, bool dead, const uint32_t *chain,
+static amps_status take_over(void *context, const amps_file_entry *entry, const uint32_t *chain,
                              size_t count, amps_failure *failure)
 {
     amps_file_records *records = context;
-    for (size_t at = 1; at <= count; at++) {
-        if (is_used(records, chain[at])) {
+    if (!amps_file_index_has_room(&records->index)) {
+        return AMPS_NO_MEMORY;
+    }
+    for (size_t at = 0; at < count; at++) {
+        bool is_new = !amps_file_blocks_is_used(&records->blocks, chain[at]);
+        if (!is_new && entry->place == 0) { /* no chain goes through a packed block */
             return amps_file_refuse(records->file, failure,
                                     "block %u is damaged: it is in use twice", (unsigned)chain[at]);
         }
-        mark_used(records, chain[at]);
+        if (is_new) {
+            amps_file_blocks_take_this(&records->blocks, chain[at]);
+            records->blocks.links[chain[at]] = 0;
+        }
+        if (entry->place != 0) {
+            records->blocks.links[chain[at]]++;
+        } else {
+            records->blocks.links[chain[at]] =
+                at + 1 < count ? chain[at + 1] : AMPS_LAYOUT_NO_BLOCK;
+        }
     }
-    amps_slice  entry = {(const char *)chain, (count + 1) * sizeof *chain};
-    amps_status status = amps_memory_records_add(&records->index, sequence, entry);
-    if (status == AMPS_OK && dead) {
-        amps_memory_records_kill(&records->index,
-                                 amps_memory_records_find(&records->index, sequence));
+    amps_file_entry live = {
+        .sequence = entry->sequence, .block = entry->block, .place = entry->place};
+    amps_file_index_add(&records->index, live);
+    if (entry->dead) {
+        amps_file_index_kill(&records->index, amps_file_index_last(&records->index));
     }
-    return status;
+    return AMPS_OK;
+}
+
+/* The newest record's block goes on behind it: its records are in order, so it is the last. */
+static void reopen_block(amps_file_records *records)
+{
+    const amps_file_entry *last = amps_file_index_last(&records->index);
+    if (last != NULL && last->place != 0) {
+        const amps_layout_place *place =
+            amps_layout_place_at(block_at(records, last->block), last->place);
+        records->open = last->block;
+        records->fill = last->place + (uint32_t)amps_layout_place_size(place->size);
+        records->left = AMPS_LAYOUT_PLACE_FIRST + records->places_size - records->fill;
+    }
 }
 
 /* Reads only: a file that is refused, or for which there is no memory, stays as it is. */
@@ -507,19 +591,20 @@ static amps_status recover(amps_file_records *records, amps_failure *failure)
     records->slot = amps_layout_slot_in_force(&header);
     const amps_layout_slot *slot = &header.slots[records->slot];
     records->block_size = (size_t)header.block_size;
+    records->places_size = amps_layout_places_size(records->block_size);
     records->persisted = slot->persisted;
     records->told = slot->assigned;
     status = amps_file_map(records->file, (size_t)size_of_file(records, slot->block_count),
                            &records->map, failure);
-    if (status == AMPS_OK && !make_room_for_bits(records, slot->block_count)) {
+    if (status == AMPS_OK && !amps_file_blocks_make_room(&records->blocks, slot->block_count)) {
         status = AMPS_NO_MEMORY;
     }
     if (status == AMPS_OK) {
-        records->block_count = records->free_count = (uint32_t)slot->block_count;
+        amps_file_blocks_add(&records->blocks, (uint32_t)slot->block_count);
         amps_recovery recovery = {.file = records->file,
                                   .blocks = records->map + AMPS_LAYOUT_HEADER_SIZE,
                                   .block_size = records->block_size,
-                                  .block_count = records->block_count,
+                                  .block_count = records->blocks.count,
                                   .persisted = slot->persisted,
                                   .assigned = slot->assigned,
                                   .found = take_over,
@@ -548,9 +633,10 @@ static amps_status open_file(amps_file_records *records, const char *path, size_
     if (status == AMPS_OK) {
         status = recover(records, failure);
     }
-    if (status == AMPS_OK && records->block_count == 0) {
+    if (status == AMPS_OK && records->blocks.count == 0) {
         status = amps_file_records_grow(records, blocks, failure);
     } else if (status == AMPS_OK) {
+        reopen_block(records);
         write_slot(records); /* the other may be damaged, or of before an interrupted growth */
         drop_front(records, records->persisted);
     }
@@ -567,7 +653,6 @@ amps_status amps_file_records_open(const char *path, size_t block_size, size_t b
     if (records == NULL) {
         return AMPS_NO_MEMORY;
     }
-    amps_memory_records_init(&records->index, 0);
     amps_status status = open_file(records, path, block_size, blocks, failure);
     if (status != AMPS_OK) {
         amps_file_records_free(records);
@@ -581,8 +666,8 @@ amps_status amps_file_records_close(amps_file_records *records, size_t blocks,
                                     amps_failure *failure)
 {
     amps_status status = check_size(records, failure);
-    if (status == AMPS_OK && blocks != 0 && records->index.count == 0 &&
-        blocks < records->block_count) {
+    if (status == AMPS_OK && blocks != 0 && records->index.live == 0 &&
+        blocks < records->blocks.count) {
         status = shrink(records, blocks, failure);
     }
     if (status == AMPS_OK) {
@@ -608,9 +693,8 @@ void amps_file_records_abandon(amps_file_records *records, bool may_be_freed)
 {
     amps_file_abandon(records->file);
     if (may_be_freed) {
-        amps_memory_records_fini(&records->index);
-        amps_memory_free(records->used);
-        amps_memory_free(records->chain);
+        amps_file_index_fini(&records->index);
+        amps_file_blocks_fini(&records->blocks);
         amps_memory_free(records);
     }
 }

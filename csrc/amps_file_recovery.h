@@ -1,11 +1,13 @@
 /* amps_file_recovery.h: finds what is whole in the file of a publish store, and refuses the rest.
  *
- * Reads only. A head that was never published is nothing; a published one above what is persisted
- * must be whole, with a chain of its own and a sequence of its own, or the file is refused. */
+ * Reads only. What was never published is nothing; a published record above what is persisted must
+ * be whole, with a chain of its own or in a row with its neighbours, and a sequence of its own, or
+ * the file is refused. */
 #ifndef AMPS_FILE_RECOVERY_H
 #define AMPS_FILE_RECOVERY_H
 
 #include "amps_file.h"
+#include "amps_file_index.h"
 #include "amps_file_layout.h"
 
 typedef struct amps_recovery {
@@ -15,9 +17,9 @@ typedef struct amps_recovery {
     uint32_t         block_count;
     uint64_t         persisted;
     uint64_t         assigned; /* in and out: the highest number seen */
-    /* Called for each record in rising order; a tombstone (dead) has one block. chain[0] is its
-     * size in bytes, then come `count` blocks; borrowed. */
-    amps_status (*found)(void *context, uint64_t sequence, bool dead, const uint32_t *chain,
+    /* Called for each record in rising order, with its blocks: one of a tombstone, one that others
+     * may be in as well of a small record; borrowed. */
+    amps_status (*found)(void *context, const amps_file_entry *entry, const uint32_t *chain,
                          size_t count, amps_failure *failure);
     void *context;
 } amps_recovery;

@@ -14,11 +14,7 @@ static void sign(amps_layout_header *header)
 static amps_layout_header sound(void)
 {
     amps_layout_header header;
-    memset(&header, 0, sizeof header);
-    memcpy(header.magic, AMPS_LAYOUT_MAGIC, sizeof header.magic);
-    header.version = AMPS_LAYOUT_VERSION;
-    header.byte_order = AMPS_LAYOUT_BYTE_ORDER;
-    header.block_size = 2048;
+    amps_layout_begin(&header, 2048);
     header.slots[0].generation = 7;
     header.slots[1].generation = 8;
     sign(&header);
@@ -54,8 +50,10 @@ static void case_56_what_another_wrote_is_refused_by_its_name(void)
     header.byte_order ^= 0x100;
     CHECK(says(&header, "damaged"));
     header = sound();
-    header.version = 0;
-    CHECK(says(&header, "damaged"));
+    header.version--;
+    CHECK(says(&header, "damaged")); /* it was never written like that */
+    sign(&header);
+    CHECK(says(&header, "older version"));
     memset(&header, 0, sizeof header);
     CHECK(says(&header, "not a publish store"));
 }
@@ -97,6 +95,32 @@ static void a_head_is_good_at_its_own_place_only(void)
     CHECK(check != amps_layout_block_check(&block, 7));
 }
 
+static void a_record_is_good_at_its_own_place_only(void)
+{
+    amps_layout_place place = {.size = 20, .sum = 99, .sequence = 5};
+    uint32_t          check = amps_layout_place_check(&place, 7, 8);
+    CHECK(check != amps_layout_place_check(&place, 8, 8));
+    CHECK(check != amps_layout_place_check(&place, 7, 16));
+    atomic_store(&place.state, AMPS_PLACE_RECORD); /* changes while the rest stays */
+    CHECK_NUMBER(amps_layout_place_check(&place, 7, 8), check);
+    for (size_t bit = 32; bit < 8 * offsetof(amps_layout_place, check); bit++) {
+        ((char *)&place)[bit / 8] = (char)(((char *)&place)[bit / 8] ^ 1 << bit % 8);
+        CHECK(check != amps_layout_place_check(&place, 7, 8));
+        ((char *)&place)[bit / 8] = (char)(((char *)&place)[bit / 8] ^ 1 << bit % 8);
+    }
+}
+
+static void places_are_in_a_row_and_leave_room_for_the_end(void)
+{
+    CHECK_NUMBER(amps_layout_place_size(0), 24);
+    CHECK_NUMBER(amps_layout_place_size(1), 32);
+    CHECK_NUMBER(amps_layout_place_size(160), 184);
+    CHECK_NUMBER(amps_layout_place_size(161), 192);
+    CHECK(amps_layout_place_size(UINT32_MAX) > UINT32_MAX);
+    CHECK_NUMBER(amps_layout_places_size(64), 48);
+    CHECK_NUMBER(amps_layout_places_size(2048), 2032);
+}
+
 int main(void)
 {
     RUN(a_sound_page_is_read);
@@ -104,5 +128,7 @@ int main(void)
     RUN(sizes_that_no_block_has_are_refused_even_when_signed);
     RUN(the_valid_slot_with_the_higher_generation_is_in_force);
     RUN(a_head_is_good_at_its_own_place_only);
+    RUN(a_record_is_good_at_its_own_place_only);
+    RUN(places_are_in_a_row_and_leave_room_for_the_end);
     return 0;
 }

@@ -6,8 +6,11 @@
 
 #define BLOCK_SIZE 128u
 #define BLOCKS     40u
-#define LIVE_FROM  5u /* 1 to 4 are discarded, 7 is a tombstone */
-#define LIVE_TO    10u
+#define LIVE_FROM  5u /* 1 to 4 are discarded, 7 and 32 are tombstones */
+#define LIVE_TO    44u
+
+/* 5 to 10 are chains; the others share blocks: 11 and 22 (filled to the end), 32 and 43. */
+static const uint64_t live[] = {5, 6, 8, 9, 10, 11, 22, 43, 44};
 
 /* The bytes of a small file with all that there can be in one. */
 static char *small_file(size_t *size)
@@ -16,9 +19,14 @@ static char *small_file(size_t *size)
     amps_file_records *records = open_records("small", BLOCK_SIZE, BLOCKS);
     put(records, 1, 4);
     discard(records, 2);
-    put(records, 5, LIVE_TO);
+    put(records, 5, 10);
     discard(records, 4);
     bury(records, 7);
+    put(records, 11, 11); /* where older ones have been */
+    put(records, 22, 22);
+    put(records, 32, 32);
+    put(records, 43, LIVE_TO);
+    bury(records, 32);
     amps_file_records_free(records);
     char *bytes = bytes_of(in_folder("small"), size);
     CHECK_NUMBER(*size, AMPS_LAYOUT_HEADER_SIZE + BLOCKS * BLOCK_SIZE);
@@ -27,7 +35,12 @@ static char *small_file(size_t *size)
 
 static bool is_live(uint64_t sequence)
 {
-    return sequence >= LIVE_FROM && sequence <= LIVE_TO && sequence != 7;
+    for (size_t at = 0; at < COUNT_OF(live); at++) {
+        if (live[at] == sequence) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Opens the file; what is refused is left as it was, and what is opened has all, and nothing that
@@ -47,12 +60,12 @@ static bool whole_or_refused(const char *name, const char *bytes, size_t size)
         CHECK_NUMBER(amps_memory_live(), before);
         return false;
     }
-    uint64_t live = 0;
+    uint64_t found = 0;
     for (uint64_t at = get_above(records, 0); at != 0; at = get_above(records, at)) {
-        live += is_live(at);
+        found += is_live(at);
         CHECK(is_live(at) || at < LIVE_FROM);
     }
-    CHECK_NUMBER(live, 5);
+    CHECK_NUMBER(found, COUNT_OF(live));
     CHECK(amps_file_records_assigned(records) >= LIVE_TO);
     amps_file_records_free(records);
     return true;
@@ -94,10 +107,10 @@ static void what_follows_the_last_block_is_an_interrupted_growth(void)
     memset(longer + size, 'x', 1000);
     CHECK(whole_or_refused("longer", longer, size + 1000));
     amps_file_records *records = open_records("longer", BLOCK_SIZE, BLOCKS);
-    put(records, 11, 60); /* grows over what was there */
+    put(records, 45, 94); /* grows over what was there */
     amps_file_records_free(records);
     records = open_records("longer", BLOCK_SIZE, BLOCKS);
-    CHECK_NUMBER(amps_file_records_count(records), 55);
+    CHECK_NUMBER(amps_file_records_count(records), COUNT_OF(live) + 50);
     amps_file_records_free(records);
     free(longer);
     free(bytes);
@@ -128,17 +141,50 @@ static void sign(char *bytes, uint32_t index)
     block_in(bytes, index)->check = amps_layout_block_check(block_in(bytes, index), index);
 }
 
+/* The place of a small record, dead or alive, persisted or not. */
+static amps_layout_place *place_of(char *bytes, uint64_t sequence)
+{
+    for (uint32_t index = 0; index < BLOCKS; index++) {
+        if (block_in(bytes, index)->state != AMPS_BLOCK_PACKED) {
+            continue;
+        }
+        size_t offset = AMPS_LAYOUT_PLACE_FIRST;
+        for (;;) {
+            amps_layout_place *place = amps_layout_place_at(block_in(bytes, index), offset);
+            if (place->state == AMPS_PLACE_FREE) {
+                break;
+            }
+            if (place->sequence == sequence) {
+                return place;
+            }
+            offset += amps_layout_place_size(place->size);
+        }
+    }
+    CHECK(false);
+    return NULL;
+}
+
+static void sign_place(char *bytes, amps_layout_place *place)
+{
+    size_t from = (size_t)((char *)place - bytes) - AMPS_LAYOUT_HEADER_SIZE;
+    place->sum = amps_crc_lanes(place->bytes, place->size);
+    place->check = amps_layout_place_check(place, (uint32_t)(from / BLOCK_SIZE),
+                                           (uint32_t)(from % BLOCK_SIZE));
+}
+
 static void unpublished_heads_are_dropped_and_the_rest_recovered(void)
 {
     size_t size;
     char  *bytes = small_file(&size);
     block_in(bytes, head_of(bytes, 9))->state = AMPS_BLOCK_FREE; /* killed just before the end */
+    place_of(bytes, 44)->state = AMPS_PLACE_FREE;
     write_bytes(in_folder("torn"), bytes, size);
     amps_file_records *records = open_records("torn", BLOCK_SIZE, BLOCKS);
-    CHECK_NUMBER(amps_file_records_count(records), 4);
+    CHECK_NUMBER(amps_file_records_count(records), COUNT_OF(live) - 2);
     CHECK_NUMBER(get_above(records, 8), 10);
-    put(records, 11, 14);
-    CHECK_NUMBER(amps_file_records_count(records), 8);
+    CHECK_NUMBER(amps_file_records_assigned(records), 43);
+    put(records, 44, 48);
+    CHECK_NUMBER(amps_file_records_count(records), COUNT_OF(live) + 3);
     amps_file_records_free(records);
     free(bytes);
 }
@@ -198,6 +244,108 @@ static void one_bytes_worth_of_chains_shared_is_refused(void)
     CHECK(!whole_or_refused("shared", bytes, size)); /* and now 11's: 10 is broken */
     free(bytes);
 }
+
+/* ---- Forged in packed blocks ---------------------------------------------------------------- */
+
+static void a_record_in_a_packed_block_ends_within_it(void)
+{
+    static const uint32_t sizes[] = {UINT32_MAX, 112 - 24 + 1, 112 - 48 - 24 + 1, 1 << 20};
+    for (size_t index = 0; index < COUNT_OF(sizes); index++) {
+        size_t             size;
+        char              *bytes = small_file(&size);
+        amps_layout_place *place = place_of(bytes, 43);
+        CHECK_NUMBER(((char *)place - bytes) % BLOCK_SIZE, 8 + 40); /* behind 32 */
+        uint32_t sum = place->sum;
+        place->size = 0;
+        sign_place(bytes, place); /* its sum is not looked at any more, its check is right */
+        place->size = sizes[index];
+        place->sum = sum;
+        place->check = amps_layout_place_check(
+            place, (uint32_t)(((char *)place - bytes - AMPS_LAYOUT_HEADER_SIZE) / BLOCK_SIZE),
+            8 + 40);
+        CHECK(!whole_or_refused("beyond", bytes, size));
+        free(bytes);
+    }
+}
+
+static void packed_records_out_of_order_are_refused(void)
+{
+    static const uint64_t sequences[] = {11, 10, 0};
+    for (size_t index = 0; index < COUNT_OF(sequences); index++) {
+        size_t             size;
+        char              *bytes = small_file(&size);
+        amps_layout_place *place = place_of(bytes, 22); /* behind 11 */
+        place->sequence = sequences[index];
+        sign_place(bytes, place);
+        CHECK(!whole_or_refused("order", bytes, size));
+        free(bytes);
+    }
+}
+
+static void a_packed_record_that_is_another_too_is_refused(void)
+{
+    static const uint64_t sequences[] = {10, 22}; /* a chain's, another block's */
+    for (size_t index = 0; index < COUNT_OF(sequences); index++) {
+        size_t             size;
+        char              *bytes = small_file(&size);
+        amps_layout_place *place = place_of(bytes, 44);
+        place->sequence = sequences[index];
+        sign_place(bytes, place);
+        CHECK(!whole_or_refused("another", bytes, size));
+        free(bytes);
+    }
+}
+
+static void a_packed_block_at_another_place_is_refused(void)
+{
+    size_t   size;
+    char    *bytes = small_file(&size);
+    size_t   from = (size_t)((char *)place_of(bytes, 11) - bytes) - AMPS_LAYOUT_HEADER_SIZE;
+    uint32_t index = (uint32_t)(from / BLOCK_SIZE);
+    memcpy(block_in(bytes, BLOCKS - 1), block_in(bytes, index), BLOCK_SIZE);
+    block_in(bytes, index)->state = AMPS_BLOCK_FREE;
+    CHECK(!whole_or_refused("moved", bytes, size));
+    free(bytes);
+}
+
+static void a_chain_into_a_packed_block_is_refused(void)
+{
+    size_t size;
+    char  *bytes = small_file(&size);
+    size_t from = (size_t)((char *)place_of(bytes, 11) - bytes) - AMPS_LAYOUT_HEADER_SIZE;
+    block_in(bytes, block_in(bytes, head_of(bytes, 10))->next)->next =
+        (uint32_t)(from / BLOCK_SIZE);
+    CHECK(!whole_or_refused("into", bytes, size));
+    free(bytes);
+}
+
+/* What is persisted may be damaged, as long as the way past it is known. */
+static void bytes_of_persisted_and_buried_neighbours_do_not_count(void)
+{
+    size_t size;
+    char  *bytes = small_file(&size);
+    place_of(bytes, 32)->bytes[3] ^= 1;
+    CHECK(whole_or_refused("neighbours", bytes, size));
+    place_of(bytes, 32)->sequence ^= 1;
+    CHECK(!whole_or_refused("neighbours", bytes, size));
+    free(bytes);
+    unlink(in_folder("neighbours"));
+    amps_file_records *records = open_records("neighbours", BLOCK_SIZE, BLOCKS);
+    put(records, 11, 11);
+    put(records, 22, 22);
+    discard(records, 11);
+    amps_file_records_free(records);
+    write_at(in_folder("neighbours"), AMPS_LAYOUT_HEADER_SIZE + 8 + 24 + 5, "?", 1);
+    records = open_records("neighbours", BLOCK_SIZE, BLOCKS);
+    CHECK_NUMBER(get_above(records, 0), 22);
+    amps_file_records_free(records);
+    write_at(in_folder("neighbours"), AMPS_LAYOUT_HEADER_SIZE + 8 + 48 + 24 + 5, "?", 1);
+    CHECK_STATUS(
+        amps_file_records_open(in_folder("neighbours"), BLOCK_SIZE, BLOCKS, &records, NULL),
+        AMPS_STORE);
+}
+
+/* ---- Slots ---------------------------------------------------------------------------------- */
 
 static void both_slots_damaged_is_refused(void)
 {
@@ -281,6 +429,12 @@ int main(void)
     RUN(a_sequence_met_twice_is_refused);
     RUN(a_record_larger_than_the_file_is_refused);
     RUN(one_bytes_worth_of_chains_shared_is_refused);
+    RUN(a_record_in_a_packed_block_ends_within_it);
+    RUN(packed_records_out_of_order_are_refused);
+    RUN(a_packed_record_that_is_another_too_is_refused);
+    RUN(a_packed_block_at_another_place_is_refused);
+    RUN(a_chain_into_a_packed_block_is_refused);
+    RUN(bytes_of_persisted_and_buried_neighbours_do_not_count);
     RUN(both_slots_damaged_is_refused);
     RUN(each_slot_alone_knows_of_a_growth);
     RUN(vast_claims_are_refused);

@@ -30,7 +30,7 @@ static uint64_t      seed;
 static amps_publish_store *open_store(bool hybrid)
 {
     amps_publish_store_options options = {
-        .block_size = 128, .blocks_per_growth = 64, .memory_max = 4000, .clock_sequence = BASE};
+        .block_size = 512, .blocks_per_growth = 24, .memory_max = 4000, .clock_sequence = BASE};
     amps_publish_store *store;
     amps_failure        failure = {.text = ""};
     const char         *path = in_folder(hybrid ? "hybrid" : "file");
