@@ -1,10 +1,11 @@
 /* amps_file_records.h: records in the order of their sequences, in a file that survives kill -9.
  *
  * The file, mapped: a page with magic, version, block size and two slots, written in turn, that say
- * what is persisted, what was assigned and how many blocks there are; then blocks. A record is a
- * chain of blocks, published by one store of its head's state as the last step. A discard writes
- * a slot and no block: a head at or below what is persisted is free. Damage is refused, and the
- * file left as it was. No lock: one thread at a time, but for amps_file_records_sync. */
+ * what is persisted, what was assigned and how many blocks there are; then blocks. Small records
+ * lie in a row in a block, larger ones are a chain of blocks; each is published by one store of its
+ * state as the last step. A discard writes a slot and no block: what is at or below persisted is
+ * free, its block when that holds of all in it. Damage is refused, and the file left as it was. No
+ * lock: one thread at a time, but for amps_file_records_sync. */
 #ifndef AMPS_FILE_RECORDS_H
 #define AMPS_FILE_RECORDS_H
 
