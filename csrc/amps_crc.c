@@ -138,7 +138,8 @@ ALWAYS_INLINE uint64_t take_rest(char *to, const char *from, size_t at, size_t s
     return word;
 }
 
-ALWAYS_INLINE uint32_t in_lanes(bool instructed, char *to, const char *from, size_t size)
+ALWAYS_INLINE uint32_t in_lanes(bool instructed, uint32_t sum, char *to, const char *from,
+                                size_t size)
 {
     uint32_t a = UINT32_MAX, b = a, c = a, d = a;
     size_t   at = 0;
@@ -162,30 +163,30 @@ ALWAYS_INLINE uint32_t in_lanes(bool instructed, char *to, const char *from, siz
     }
     uint64_t first = a * ODD_A | (uint64_t)(b * ODD_B) << 32;
     uint64_t second = c * ODD_C | (uint64_t)d << 32;
-    return ~step(instructed, step(instructed, UINT32_MAX, first), second);
+    return ~step(instructed, step(instructed, ~sum, first), second);
 }
 
-uint32_t amps_crc_lanes_portable(const void *bytes, size_t size)
+uint32_t amps_crc_lanes_portable(uint32_t sum, const void *bytes, size_t size)
 {
-    return in_lanes(false, NULL, bytes, size);
+    return in_lanes(false, sum, NULL, bytes, size);
 }
 
-uint32_t amps_crc_lanes(const void *bytes, size_t size)
+uint32_t amps_crc_lanes(uint32_t sum, const void *bytes, size_t size)
 {
 #if defined(__x86_64__)
     if (amps_crc_has_instruction) {
-        return in_lanes(true, NULL, bytes, size);
+        return in_lanes(true, sum, NULL, bytes, size);
     }
 #endif
-    return amps_crc_lanes_portable(bytes, size);
+    return amps_crc_lanes_portable(sum, bytes, size);
 }
 
-uint32_t amps_crc_copy(void *to, const void *from, size_t size)
+uint32_t amps_crc_copy(uint32_t sum, void *to, const void *from, size_t size)
 {
 #if defined(__x86_64__)
     if (__builtin_expect(amps_crc_has_instruction, 1)) {
-        return in_lanes(true, to, from, size);
+        return in_lanes(true, sum, to, from, size);
     }
 #endif
-    return in_lanes(false, to, from, size);
+    return in_lanes(false, sum, to, from, size);
 }

@@ -11,16 +11,16 @@
 /* The sum of `size` bytes, or of more: crc(crc(0, a), b) is the sum of a and b in a row. */
 uint32_t amps_crc(uint32_t sum, const void *bytes, size_t size);
 
-/* Another sum, for whoever knows the size: four lanes of CRC-32C, each over every fourth word of
- * eight bytes, and a CRC of the four at the end. No lane waits for another: a third of the time.
- * It notices as surely as a CRC what changes within one lane, a word for example, and all else but
- * for one case in 2^32. _copy copies the bytes on the way; they do not overlap. */
-uint32_t amps_crc_lanes(const void *bytes, size_t size);
-uint32_t amps_crc_copy(void *to, const void *from, size_t size);
+/* Another sum, begun with one, for whoever knows the size: four lanes of CRC-32C, each over every
+ * fourth word of eight bytes, and a CRC of the four at the end. No lane waits for another: half the
+ * time. It notices as surely as a CRC what changes within one lane, a word for example, and
+ * all else but for one case in 2^32. _copy copies the bytes on the way; they do not overlap. */
+uint32_t amps_crc_lanes(uint32_t sum, const void *bytes, size_t size);
+uint32_t amps_crc_copy(uint32_t sum, void *to, const void *from, size_t size);
 
 /* For tests: the ways that run on every processor. */
 uint32_t amps_crc_portable(uint32_t sum, const void *bytes, size_t size);
-uint32_t amps_crc_lanes_portable(const void *bytes, size_t size);
+uint32_t amps_crc_lanes_portable(uint32_t sum, const void *bytes, size_t size);
 uint32_t amps_crc_step_portable(uint32_t sum, uint64_t eight);
 
 #if defined(__x86_64__)

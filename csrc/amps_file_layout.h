@@ -70,8 +70,8 @@ typedef struct amps_layout_place {
     _Atomic uint32_t state;
     uint32_t         size;
     uint64_t         sequence;
-    uint32_t         sum;   /* of its bytes, in lanes */
-    uint32_t         check; /* of size to sum, and of where it is */
+    uint32_t         check; /* of size and sequence, and of where it is */
+    uint32_t         sum;   /* of its bytes, in lanes, begun with the check */
     char             bytes[];
 } amps_layout_place;
 
@@ -94,7 +94,7 @@ static inline uint32_t amps_layout_place_check(const amps_layout_place *place, u
 {
     uint32_t sum = amps_crc_step(UINT32_MAX, (uint64_t)block << 32 | offset);
     sum = amps_crc_step(sum, place->sequence);
-    return ~amps_crc_step(sum, (uint64_t)place->sum << 32 | place->size);
+    return ~amps_crc_step(sum, place->size);
 }
 
 /* What a record of this size takes in a packed block, and what there is for all of them. */

@@ -257,8 +257,8 @@ static amps_layout_place *add_packed(amps_file_records *records, uint64_t sequen
     set_place_state(amps_layout_place_at(block, records->fill + size), AMPS_PLACE_FREE);
     place->size = (uint32_t)bytes.size;
     place->sequence = sequence;
-    place->sum = amps_crc_copy(place->bytes, bytes.at, bytes.size);
     place->check = amps_layout_place_check(place, records->open, records->fill);
+    place->sum = amps_crc_copy(place->check, place->bytes, bytes.at, bytes.size);
     KEEP_ORDER();
     set_place_state(place, AMPS_PLACE_RECORD);
     amps_file_entry entry = {
@@ -440,7 +440,7 @@ static amps_status read_packed(const amps_file_records *records, const amps_file
     if (*size > out_size) {
         return AMPS_TOO_LARGE;
     }
-    return place->sum == amps_crc_copy(out, place->bytes, *size)
+    return place->sum == amps_crc_copy(place->check, out, place->bytes, *size)
                ? AMPS_OK
                : is_damaged(records, entry, failure);
 }

@@ -105,7 +105,7 @@ static const char *wrong_with(const amps_recovery *recovery, const amps_layout_p
         return "a record in it does not match its check";
     }
     if (state == AMPS_PLACE_RECORD && place->sequence > recovery->persisted &&
-        place->sum != amps_crc_lanes(place->bytes, place->size)) {
+        place->sum != amps_crc_lanes(place->check, place->bytes, place->size)) {
         return "the bytes of a record in it do not match their sum";
     }
     return NULL;

@@ -97,7 +97,7 @@ static void a_head_is_good_at_its_own_place_only(void)
 
 static void a_record_is_good_at_its_own_place_only(void)
 {
-    amps_layout_place place = {.size = 20, .sum = 99, .sequence = 5};
+    amps_layout_place place = {.size = 20, .sequence = 5};
     uint32_t          check = amps_layout_place_check(&place, 7, 8);
     CHECK(check != amps_layout_place_check(&place, 8, 8));
     CHECK(check != amps_layout_place_check(&place, 7, 16));
