@@ -23,6 +23,7 @@ STEPS = (
     ("bookmark_table", "buffer", "header", "memory_records", "thread"),
     ("bookmark_publishers", "c_handler", "conflation", "file", "frame", "message", "record"),
     ("bookmark_journal", "bookmark_ring", "file_recovery", "send_buffer", "socket", "waits"),
+    ("heartbeat",),
     ("bookmark_items", "file_records", "stream", "writer"),
     ("bookmark_disk", "bookmark_list", "publish_store", "unsent"),
     ("bookmark_inside", "stored"),
@@ -35,7 +36,7 @@ STEPS = (
 )
 PURE_ROOMS = (
     "bookmark|bookmark_(items|list|publishers|table)|buffer|command|conflation|crc|ending|frame|"
-    "header|key|memory_records|message|record|send_buffer|text"
+    "header|heartbeat|key|memory_records|message|record|send_buffer|text"
 )
 
 # What must not be written where: (rule, files, words, files that may).
