@@ -418,6 +418,7 @@ static void note_ack(amps_reader *reader, amps_route *route, const amps_header *
 {
     uint64_t returned = 0;
     bool     failed = amps_header_is_failure(header);
+    amps_routes_hear(reader->setup.routes, route, types, header);
     bool counts = amps_header_number(header, AMPS_FIELD_RECORDS_RETURNED, UINT32_MAX, &returned);
     amps_ending_ack(&route->ending, types, failed, counts && returned > 0);
     end_if_complete(reader, route, message);
@@ -606,12 +607,6 @@ static amps_status make_room(amps_reader *reader, size_t need)
     return AMPS_OK;
 }
 
-/* Lets the filter see what has just come. */
-static void show(amps_reader *reader, amps_slice bytes)
-{
-    reader->setup.events->filter(reader->setup.events_context, &reader->out.thread, bytes, false);
-}
-
 static amps_status receive(amps_reader *reader)
 {
     amps_writer *writer = reader->setup.writer;
@@ -625,7 +620,9 @@ static amps_status receive(amps_reader *reader)
     if (status == AMPS_OK) {
         atomic_store(&writer->last_received, amps_clock_now());
         if (AMPS_UNLIKELY(atomic_load_explicit(&writer->watched, memory_order_relaxed))) {
-            show(reader, (amps_slice){reader->bytes + reader->end, received});
+            amps_slice bytes = {reader->bytes + reader->end, received};
+            reader->setup.events->filter(reader->setup.events_context, &reader->out.thread, bytes,
+                                         false);
         }
     }
     reader->end += received;
@@ -684,6 +681,8 @@ amps_status amps_reader_start(const amps_reader_setup *setup, amps_reader **out)
     reader->setup = *setup;
     amps_deliveries_init(&reader->out, setup->events, setup->events_context, setup->wants,
                          setup->waiting, setup->writer);
+    reader->out.handled = setup->handled;
+    reader->out.client = setup->client;
     amps_status status = resize(reader, AMPS_READER_PIECE_SIZE);
     if (status == AMPS_OK) {
         *out = reader; /* before the thread may end and free it */

@@ -51,6 +51,10 @@ typedef struct amps_writer {
     void (*refill)(void *context); /* fetches some of them while there is room; the lock is held */
     void *refill_context;
 
+    uint64_t chores_at;            /* when its thread is to call the next; AMPS_FOREVER: not */
+    void (*chores)(void *context); /* without the lock; they ask for their next time themselves */
+    void *chores_context;
+
     amps_buffer kept;      /* publishes of connections lost, whole, that never left */
     size_t      kept_last; /* so many of them are of the one lost last */
 
@@ -106,6 +110,9 @@ bool amps_writer_is_showing(const amps_writer *writer);
  * ends it. It stays for the connections to come. */
 void amps_writer_set_batching(amps_writer *writer, size_t size, uint64_t timeout);
 void amps_writer_end_batch(amps_writer *writer); /* what was gathered leaves */
+
+/* The thread of the open connection calls the chores at this time at the latest. */
+void amps_writer_do_chores_at(amps_writer *writer, uint64_t at);
 
 /* Interval and timeout in ns, from now on; 0 ends it. */
 void amps_writer_set_heartbeat(amps_writer *writer, uint64_t interval, uint64_t timeout);

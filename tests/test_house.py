@@ -24,14 +24,14 @@ STEPS = (
     ("bookmark_publishers", "c_handler", "conflation", "file", "frame", "message", "record"),
     ("bookmark_journal", "bookmark_ring", "file_recovery", "send_buffer", "socket", "waits"),
     ("bookmark_items", "file_records", "stream", "writer"),
-    ("bookmark_disk", "bookmark_list", "publish_store", "unsent"),
-    ("bookmark_inside", "stored"),
+    ("bookmark_disk", "bookmark_list", "publish_store", "unsent", "writer_inside"),
+    ("bookmark_inside", "stored", "writer_heartbeat"),
     ("bookmark_store",),
     ("bookmark_opening", "routes"),
-    ("deliveries",),
+    ("acks", "deliveries"),
     ("reader",),
     ("client",),
-    ("client_commands",),
+    ("client_acks", "client_commands"),
 )
 PURE_ROOMS = (
     "bookmark|bookmark_(items|list|publishers|table)|buffer|command|conflation|crc|ending|frame|"
