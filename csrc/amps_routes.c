@@ -359,13 +359,14 @@ static bool find_backlog(const amps_header *answer, uint32_t *backlog)
     return false;
 }
 
-void amps_routes_hear(amps_routes *routes, amps_route *route, uint32_t types,
-                      const amps_header *answer)
+void amps_routes_hear(amps_routes *routes, amps_route *route, const amps_header *answer)
 {
     uint32_t backlog = 0;
-    if ((types & AMPS_ACK_PROCESSED) == 0 || route->sink.topic.size == 0 ||
-        amps_header_is_failure(answer) || !find_backlog(answer, &backlog)) {
+    if (route->sink.topic.size == 0 || !find_backlog(answer, &backlog)) {
         return;
+    }
+    if (route->sink.stream != NULL) {
+        amps_stream_keep_each(route->sink.stream);
     }
     amps_mutex_lock(&routes->lock);
     atomic_store(&route->backlog, backlog);

@@ -77,10 +77,9 @@ void amps_routes_leave(amps_routes *routes);
 /* While entered. NULL: nobody. */
 amps_route *amps_routes_find(amps_routes *routes, amps_id_kind kind, amps_slice id);
 
-/* The receive thread's: an ack of these types, to a subscription. When it accepts, and its options
- * grant a max_backlog, that is one to a queue: so many messages may be unacknowledged. */
-void amps_routes_hear(amps_routes *routes, amps_route *route, uint32_t types,
-                      const amps_header *answer);
+/* The receive thread's: the server accepts a command. When it grants a max_backlog to a
+ * subscription that is one to a queue: so many messages may be unacknowledged. */
+void amps_routes_hear(amps_routes *routes, amps_route *route, const amps_header *answer);
 /* The smallest of the subscriptions to this very topic; UINT32_MAX: there is none. */
 uint32_t amps_routes_backlog(amps_routes *routes, amps_slice topic);
 /* That of one subscription; false: none was granted. */
