@@ -7,7 +7,7 @@ import pytest
 
 import AMPS
 
-from .queue_peer import acks_seen, everything, grant, item, items, wait_acks
+from .queue_peer import acks_seen, everything, grant, item, items
 from .scripted_peer import delivery
 
 
