@@ -266,6 +266,10 @@ class Sandbox(Witness):
         """A queue as it is, and what became of its messages. Raises ValueError if it is none."""
         return self._server.run(lambda: self._server.queues.info(_bytes(topic), message_type))
 
+    def queues(self) -> list[QueueInfo]:
+        """All queues, as `queue` says it of one."""
+        return self._server.run(self._server.queues.infos)
+
     @property
     def clock(self) -> Clock:
         return self._server.clock

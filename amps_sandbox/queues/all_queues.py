@@ -42,6 +42,10 @@ class Queues:
         for queue, former in zip(self._all, before._all):
             queue.ledger.go_on_from(former.ledger)
 
+    def infos(self) -> list[QueueInfo]:
+        self.log_gone()
+        return [queue.info() for queue in self._all]
+
     def info(self, topic: bytes, message_type: str) -> QueueInfo:
         """Raises ValueError if there is no such queue."""
         queue = self._by_type.get(message_type, {}).get(topic)

@@ -11,6 +11,7 @@ from ..loop import Timer
 from .items import GONE, Item
 
 FOREVER = b"99991231T235959.999999Z"
+ROUNDING_S = 1e-6  # what a clock's numbers may be off by
 SLACK = 1_000  # lives that are over and may still be known
 
 
@@ -65,16 +66,17 @@ class Leases:
 
     def _check(self) -> None:
         self._timer = None
-        now = self._clock.monotonic()
+        soon = self._clock.monotonic() + ROUNDING_S
         over = []
         for item in self._items:
-            if item.due > now:
+            if item.due > soon:
                 break
             over.append(item)
+        for item in over:
+            del self._items[item]
         if over:
             self._ended(over)
-        if self._timer is None:
-            self.watch()
+        self.watch()  # some may be leased again by now, but are not those that end next
 
 
 class Lives:

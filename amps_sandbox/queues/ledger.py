@@ -19,6 +19,7 @@ class QueueInfo(NamedTuple):
     """
 
     name: str
+    message_type: str
     waiting: int
     leased: int
     acknowledged: dict[str, int]
@@ -65,12 +66,13 @@ class Ledger:
         self.deliveries, self.receivers = before.deliveries, before.receivers
         self.late_acks = before.late_acks
 
-    def shown(self, name: bytes, waiting: int, leased: int) -> QueueInfo:
+    def shown(self, name: str, message_type: str, waiting: int, leased: int) -> QueueInfo:
         by_client: Counter[str] = Counter()
         for (client, _), count in self.receivers.items():
             by_client[text(client)] += count
         return QueueInfo(
-            text(name),
+            name,
+            message_type,
             waiting,
             leased,
             _texts(self.acknowledged),

@@ -61,7 +61,9 @@ class QueueTopic:
         return bool(self._unsaid)
 
     def info(self) -> QueueInfo:
-        return self.ledger.shown(self.topic, self.waiting, self._counts[LEASED])
+        told = self.declared
+        leased = self._counts[LEASED]
+        return self.ledger.shown(told.name, told.message_type, self.waiting, leased)
 
     # For the log
 
