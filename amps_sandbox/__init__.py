@@ -21,7 +21,7 @@ from .logon import Accept, Reject, Retry, Verdict, choose
 from .options import parse_seconds
 from .peer import Client
 from .queues.declaration import Queue
-from .queues.ledger import QueueInfo
+from .queues.shown import SandboxQueue
 from .replication import connect
 from .server import Server, Settings
 from .shown import (
@@ -48,11 +48,11 @@ __all__ = [
     "JournalEntry",
     "Permission",
     "Queue",
-    "QueueInfo",
     "Reject",
     "Retry",
     "Sandbox",
     "SandboxListener",
+    "SandboxQueue",
     "SeenFrame",
     "SowRecord",
     "SubscriptionInfo",
@@ -262,13 +262,15 @@ class Sandbox(Witness):
         entries = self._server.run(lambda: self._server.journal(wanted))
         return [shown_entry(entry, self._server.sequences.names) for entry in entries]
 
-    def queue(self, topic: str, message_type: str = "json") -> QueueInfo:
-        """A queue as it is, and what became of its messages. Raises ValueError if it is none."""
-        return self._server.run(lambda: self._server.queues.info(_bytes(topic), message_type))
+    def queue(self, topic: str, message_type: str = "json") -> SandboxQueue:
+        """A queue and what became of its messages. Raises ValueError if it is none."""
+        where = _bytes(topic), message_type
+        self._server.run(lambda: self._server.queues.find(*where))
+        return SandboxQueue(self._server, *where)
 
-    def queues(self) -> list[QueueInfo]:
-        """All queues, as `queue` says it of one."""
-        return self._server.run(self._server.queues.infos)
+    def queues(self) -> list[SandboxQueue]:
+        """All queues."""
+        return [SandboxQueue(self._server, *where) for where in self._server.queues.names()]
 
     @property
     def clock(self) -> Clock:

@@ -71,11 +71,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 def _report(sandbox: Sandbox) -> None:
     """One line of JSON: a list of all queues, with what became of their messages."""
-    queues = [queue._asdict() for queue in sandbox.queues()]
-    for queue in queues:
-        received = queue["by_subscription"].items()
-        queue["by_subscription"] = [[*who, count] for who, count in received]
-    print(json.dumps(queues), flush=True)
+    print(json.dumps([queue.report() for queue in sandbox.queues()]), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from ..sequences import Sequences
 from ..trace import text
-from .ledger import QueueInfo
 
 if TYPE_CHECKING:
     from ..topics import Topics
+    from .queue_topic import QueueTopic
 
 
 class Queues:
@@ -42,14 +42,14 @@ class Queues:
         for queue, former in zip(self._all, before._all):
             queue.ledger.go_on_from(former.ledger)
 
-    def infos(self) -> list[QueueInfo]:
-        self.log_gone()
-        return [queue.info() for queue in self._all]
+    def names(self) -> list[tuple[bytes, str]]:
+        """The queues by name and message type."""
+        return [(topic, kind) for kind, queues in self._by_type.items() for topic in queues]
 
-    def info(self, topic: bytes, message_type: str) -> QueueInfo:
-        """Raises ValueError if there is no such queue."""
+    def find(self, topic: bytes, message_type: str) -> QueueTopic:
+        """A queue, of which all is logged. Raises ValueError if it is none."""
         queue = self._by_type.get(message_type, {}).get(topic)
         if queue is None:
             raise ValueError(f"there is no {message_type} queue {text(topic)!r}")
         self.log_gone()
-        return queue.info()
+        return queue

@@ -14,7 +14,7 @@ from .declaration import Queue
 from .intake import Intake
 from .items import BLOCKED, GONE, LEASED, SENT, WAITING, Item, Line
 from .leases import Leases, Lives
-from .ledger import DELIVERED, EXPIRED, Ledger, QueueInfo
+from .ledger import DELIVERED, EXPIRED, Ledger
 
 if TYPE_CHECKING:
     from ..sequences import Sequences
@@ -60,10 +60,9 @@ class QueueTopic:
     def has_unsaid(self) -> bool:
         return bool(self._unsaid)
 
-    def info(self) -> QueueInfo:
-        told = self.declared
-        leased = self._counts[LEASED]
-        return self.ledger.shown(told.name, told.message_type, self.waiting, leased)
+    @property
+    def leased(self) -> int:
+        return self._counts[LEASED]
 
     # For the log
 
@@ -343,7 +342,7 @@ class QueueTopic:
                 self._remove(item)
                 self._unsaid.append((item.bookmark, DELIVERED))
                 for consumer in list(self._consumers):
-                    if self.admits(consumer.gate, item):
+                    if consumer in self._consumers and self.admits(consumer.gate, item):
                         self._send(item, consumer, None)
             self._dam.popleft()
             if item.state == BLOCKED:

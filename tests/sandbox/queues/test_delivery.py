@@ -224,6 +224,20 @@ def test_a_slow_client_is_closed_and_its_messages_go_to_others(connect):
         assert number(take(worker, 1)[0]) == 0
 
 
+def test_what_was_sent_at_most_once_to_a_slow_client_is_gone(connect):
+    queue = Queue("Q", ["Work"], max_per_subscription_backlog=10_000, semantics="at-most-once")
+    with Sandbox(queues=[queue], client_buffer_bytes=200_000) as server:
+        sloth = connect(server, "sloth")
+        sloth.subscribe("Q", "s", opts="max_backlog=10000")
+        body, count = "x" * 100_000, 0
+        while server.clients():
+            server.publish("Work", f'{{"id":{count},"body":"{body}"}}')
+            count += 1
+        assert server.queue("Q").depth == 0 and len(server.queue("Q").deliveries) == count
+        gone = ",".join(entry.key for entry in server.journal("Q"))
+        assert gone.split(",") == [entry.bookmark for entry in server.journal("Work")]
+
+
 def test_what_a_fault_loses_on_the_way_comes_again(serve, connect):
     server = serve(lease_period="1s")
     server.faults.add(Fault(on="deliver", action="drop", after_bytes=0, client="first"))
