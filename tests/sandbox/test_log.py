@@ -121,6 +121,7 @@ def test_case_42_what_may_not_be_written_fails_alone(connect, is_allowed):
         for s in range(1, 6):
             topic = "secret" if s == 3 else "orders"
             driver.publish(topic, b'{"id":%d}' % s, s=s, cid=f"c{s}", a="persisted")
+        sandbox.wait_for("publish", 5)
         sandbox.clock.advance(1)
         assert persisted(driver, 3) == [
             (2, "success", None),
