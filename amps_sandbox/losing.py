@@ -27,6 +27,7 @@ def lose_tail(server: Server, most: int) -> int:
         end -= 1
     lost = list(log.entries(end))
     log.truncate(end)
+    server.queues.rebuild()
     for entry in reversed(lost):
         sequences.take_back(entry.identity)
     touched = {(entry.label.message_type, entry.label.topic, entry.key) for entry in lost}

@@ -202,7 +202,9 @@ class Link:
         topics = self._server.topics_of(label.message_type)
         store = topics.stores.get(label.topic)
         if label.is_delete:
-            if store is not None and entry.key is not None:
+            if label.topic in topics.queues:
+                topics.queues[label.topic].apply(entry)
+            elif store is not None and entry.key is not None:
                 topics.delete_as(store, entry.key, label.user, entry.identity)
             return
         message = Publication(

@@ -20,6 +20,7 @@ from .wire import LENGTH, member
 if TYPE_CHECKING:
     from .derived import Derived
     from .peer import Peer
+    from .queues.queue_topic import QueueTopic
 
 ROUTES_MAX = 10_000  # topics whose subscribers are remembered between publishes
 
@@ -71,6 +72,7 @@ class Topics:
         self.type = body_type
         self.clock = clock
         self.stores: dict[bytes, Store] = {}
+        self.queues: dict[bytes, QueueTopic] = {}
         self.changes = 0  # of records, in all stores
         self._entitlements = entitlements
         self._log = log
@@ -87,16 +89,16 @@ class Topics:
 
     def wake(self) -> None:
         """The clock runs, perhaps again: what should have expired meanwhile, does so now."""
-        for store in self.stores.values():
-            store.watch_expiry()
+        for each in (*self.stores.values(), *self.queues.values()):
+            each.watch_expiry()
         for followers in self._derived.values():
             for derived in followers:
                 derived.wake()
 
     def retire(self) -> None:
         """Others take its place: from now on it does nothing by itself."""
-        for store in self.stores.values():
-            store.retire()
+        for each in (*self.stores.values(), *self.queues.values()):
+            each.retire()
 
     def follow(self, topic: bytes, derived: Derived) -> None:
         """From now on it is told of each change of the topic; views come before conflated ones."""
@@ -118,10 +120,15 @@ class Topics:
             if subscription.replay is not None:
                 subscription.replay.stop()
                 continue
+            if subscription.consumer is not None:
+                subscription.consumer.queue.leave(subscription.consumer)
+                continue
             del self._subscriptions[subscription.peer, subscription.sub_id]
             if subscription.shape is not None:
                 subscription.shape.stop()
         self._routes.clear()
+        for queue in self.queues.values():
+            queue.pump()
 
     def is_observed(self, topic: bytes) -> bool:
         """Whether anybody is told of its changes."""

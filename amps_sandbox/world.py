@@ -15,6 +15,7 @@ from .derived import ConflatedTopic, ViewTopic
 from .entitlements import Entitlements
 from .expressions import Filter, parse_filter, parse_projection
 from .log import Log
+from .queues.queue_topic import QueueTopic
 from .sow import Store
 from .topics import Topics
 
@@ -75,6 +76,12 @@ def _topics(
                 _add_view(topics, made) if isinstance(made, View) else _add_copy(topics, made)
             except ValueError as error:
                 raise ValueError(f"{made.name!r}: {error}") from error
+    for queue in plan.queues:
+        if queue.message_type == kind.name and txlog is not None:
+            try:
+                topics.queues[_bytes(queue.name)] = QueueTopic(queue, topics, txlog)
+            except ValueError as error:
+                raise ValueError(f"queue {queue.name!r}: {error}") from error
     return topics
 
 

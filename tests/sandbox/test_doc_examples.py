@@ -13,7 +13,7 @@ from amps_sandbox.faults import ACTIONS, BAD_BATCHES, GARBAGE
 
 EXPRESSIONS = [
     *("", ".lexer", ".parser", ".values", ".patterns", ".pattern_cost", ".pattern_text"),
-    *(".date_formats", ".orders", ".projections"),
+    *(".date_formats", ".orders", ".projections", ".ratings"),
 ]
 
 ENGINE = [
@@ -23,6 +23,7 @@ ENGINE = [
     ".listener",
     ".options",
     ".patterns",
+    ".queues.declaration",
     ".sow",
     ".wire",
 ]
