@@ -26,8 +26,8 @@ cdef class Acknowledging(Storing):
         """ack(message, options=None)
         ack(topic, bookmark, options=None)
 
-        Acknowledges a message from a queue: it is done, and the server removes it. `bookmark` may be
-        a comma-separated list. A message that is not from a queue is left alone.
+        Acknowledges a message from a queue: it is done, and the server removes it. `bookmark` may
+        be a comma-separated list. A message that is not from a queue is left alone.
 
         With `options` it leaves at once: `cancel` gives the message back to the queue, `expire`
         removes it as expired; others go to the server as they are. Without, it is gathered as
@@ -217,8 +217,8 @@ cdef class Acknowledging(Storing):
     def set_auto_ack(self, enabled):
         """Sets whether messages from queues are acknowledged without a call; at first they are not.
 
-        One given to a handler is, when that returns; if it raises, the message is cancelled: it goes
-        back to the queue. One taken from a stream is, when the thread that took it asks the stream
+        One given to a handler is, when that returns; if it raises, the message is cancelled: it
+        goes back to the queue. One taken from a stream is, when the thread that took it asks the stream
         for the next; the last one is not when the stream is closed before. What the program has
         acknowledged itself is left alone. Turning it off sends what is gathered.
         """
@@ -237,8 +237,8 @@ cdef class Acknowledging(Storing):
 
         They leave sooner when the server has granted the topic's subscriptions a smaller backlog,
         when the first of them is as old as `set_ack_timeout` says (1000 ms, if the program has not
-        said), and before an unsubscribe, a `publish_flush` and a close. What is gathered leaves now.
-        Raises `UsageException` for a size above 1 when the timeout was set to 0.
+        said), and before an unsubscribe, a `publish_flush` and a close. What is gathered leaves
+        now. Raises `UsageException` for a size above 1 when the timeout was set to 0.
         """
         self.check_usable("set_ack_batch_size", True)
         if not isinstance(batch_size, int) or isinstance(batch_size, bool):
@@ -250,8 +250,8 @@ cdef class Acknowledging(Storing):
         if batch_size > 1 and self.ack_timeout_ms == 0:
             if self.ack_timeout_given:
                 raise _exceptions.UsageException(
-                    f"batches of {batch_size} acknowledgements need a timeout, and it was set to 0: "
-                    "one that does not fill would never be sent")
+                    f"batches of {batch_size} acknowledgements need a timeout, and it was set to "
+                    "0: one that does not fill would never be sent")
             self.ack_timeout_ms = ACK_TIMEOUT_MS
         self.ack_batch_size = int(batch_size)
         self.set_ack_batching()

@@ -327,7 +327,6 @@ cdef class Recovering(Resubscribing):
         return True
 
     cdef int end_acks(self, bint for_good) except -1:
-        """No more of them are taken; what waits is for the next connect_and_logon(), if any."""
         amps_client_keep_acks(self.core, False)
         if for_good:
             amps_client_drop_acks(self.core)

@@ -2,7 +2,6 @@
 #include "amps_writer.h"
 
 #include "amps_socket.h"
-#include "amps_writer_inside.h"
 
 static const amps_slice nothing = {"", 0};
 

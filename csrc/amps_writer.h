@@ -119,6 +119,13 @@ void amps_writer_set_heartbeat(amps_writer *writer, uint64_t interval, uint64_t 
 /* The server sent a heartbeat: answer it, unless that was done within half an interval. */
 void amps_writer_answer_heartbeat(amps_writer *writer);
 
+/* What the room of heartbeats shares with this one, with the lock held: wakes the thread; marks the
+ * connection; does what the clock asks of heartbeats, and returns when it will ask next. */
+#define AMPS_WRITER_SLICE_MS 100u /* a wait for the socket looks up so often */
+void     amps_writer_wake(amps_writer *writer);
+void     amps_writer_mark_broken(amps_writer *writer, amps_status why, int error);
+uint64_t amps_writer_tick(amps_writer *writer);
+
 /* Found dead: senders are told `why` from now on, and the socket is shut. The first reason stays.
  */
 void amps_writer_break(amps_writer *writer, amps_status why, int error);

@@ -1,6 +1,6 @@
 /* amps_writer_heartbeat.c: signs of life, sent by the writer's thread and missed by it. */
 #include "amps_frame.h"
-#include "amps_writer_inside.h"
+#include "amps_writer.h"
 
 static amps_status add_beat(amps_writer *writer)
 {
