@@ -218,9 +218,18 @@ cdef class Acknowledging(Storing):
         """Sets whether messages from queues are acknowledged without a call; at first they are not.
 
         One given to a handler is, when that returns; if it raises, the message is cancelled: it
-        goes back to the queue. One taken from a stream is, when the thread that took it asks the stream
-        for the next; the last one is not when the stream is closed before. What the program has
-        acknowledged itself is left alone. Turning it off sends what is gathered.
+        goes back to the queue. One taken from a stream is, when the thread that took it asks the
+        stream for the next, or the next list; the last is not when the stream is closed before.
+        What the program has acknowledged itself is left alone. Turning it off sends what is
+        gathered.
+
+        >>> with AMPS.Client("worker") as client:
+        ...     client.connect(sandbox.uri("json"))
+        ...     _ = client.logon()
+        ...     client.set_auto_ack(True)
+        ...     client.set_ack_batch_size(100)
+        ...     client.get_auto_ack(), client.get_ack_batch_size(), client.get_ack_timeout()
+        (True, 100, 1000)
         """
         self.check_usable("set_auto_ack", True)
         self.auto_ack = bool(enabled)

@@ -163,8 +163,8 @@ cdef class Connection(Listeners):
         """Ends the connection; legal at any time on any thread, and inside handlers.
 
         What was published and acknowledged is sent first (for at most a second). Streams end,
-        waiting calls raise `DisconnectedException`. Waits until the receive thread has left, but not on that thread.
-        The client may be connected again.
+        waiting calls raise `DisconnectedException`. Waits until the receive thread has left, but
+        not on that thread. The client may be connected again.
         """
         self.note_closing()
         self.shut(False)

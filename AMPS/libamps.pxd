@@ -308,7 +308,6 @@ cdef extern from "amps.h" nogil:
     size_t amps_threads_wait(uint32_t wait_ms)
 
 
-
 cdef extern from "amps_client_acks.h" nogil:
     amps_status amps_client_ack(amps_client *client, amps_slice topic, amps_slice bookmarks,
                                 amps_slice options, amps_slice sub_id, c_bool *due)
