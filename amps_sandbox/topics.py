@@ -11,6 +11,7 @@ from .clock import Clock, timestamp
 from .deliveries import News, Source, oof_frame
 from .entitlements import Entitlements
 from .log import Identity, Log
+from .publications import Publication
 from .requests import Request
 from .sow import Change, Fields, Record, Store
 from .subscriptions import Gate, Subscription
@@ -23,19 +24,6 @@ if TYPE_CHECKING:
     from .queues.queue_topic import QueueTopic
 
 ROUTES_MAX = 10_000  # topics whose subscribers are remembered between publishes
-
-
-class Publication(NamedTuple):
-    """One message for a topic that keeps records. `lifetime_s` is what it says itself."""
-
-    body: bytes
-    key: bytes | None = None
-    x: bytes | None = None
-    lifetime_s: int | None = None
-    is_delta: bool = False
-    user_id: bytes | None = None  # as subscribers are told
-    user: bytes | None = None
-    identity: Identity | None = None  # without one it is not logged
 
 
 class _Plain(NamedTuple):
