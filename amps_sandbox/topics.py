@@ -88,6 +88,10 @@ class Topics:
         for each in (*self.stores.values(), *self.queues.values()):
             each.retire()
 
+    def derived_of(self, topic: bytes) -> Iterable[Derived]:
+        """What is made of a topic."""
+        return self._derived.get(topic, ())
+
     def follow(self, topic: bytes, derived: Derived) -> None:
         """From now on it is told of each change of the topic; views come before conflated ones."""
         self._derived.setdefault(topic, []).append(derived)
@@ -205,7 +209,7 @@ class Topics:
         """Takes back records that were stored, also into the topics that are made of this one."""
         for record in records:
             store.restore(record)
-            for derived in self._derived.get(store.topic, ()):
+            for derived in self.derived_of(store.topic):
                 derived.follow(Change(None, record), record.time_ns)
 
     def rewind(self, store: Store, key: bytes, record: Record | None) -> None:
@@ -214,7 +218,7 @@ class Topics:
         self.changes += 1
         if old is not None or record is not None:
             change = Change(old, record, b"" if record is not None else b"deleted")
-            for derived in self._derived.get(store.topic, ()):
+            for derived in self.derived_of(store.topic):
                 derived.follow(change, self.clock.time_ns())
 
     def key_of(self, store: Store, body: bytes, key: bytes | None) -> tuple[bytes, Fields | None]:
@@ -279,7 +283,7 @@ class Topics:
             self._tell_plain(routes.plain, new.body, new.key, new.x, user_id, time_ns)
         if routes.choosy:
             self._tell(routes, News(self.source(topic), change, time_ns, user_id))
-        for derived in self._derived.get(topic, ()):
+        for derived in self.derived_of(topic):
             derived.follow(change, time_ns)
 
     def _tell_plain(
