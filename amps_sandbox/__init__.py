@@ -20,6 +20,7 @@ from .faults import Fault
 from .logon import Accept, Reject, Retry, Verdict, choose
 from .options import parse_seconds
 from .peer import Client
+from .publications import Publication
 from .queues.declaration import Queue
 from .queues.shown import SandboxQueue
 from .replication import connect
@@ -32,7 +33,6 @@ from .shown import (
     shown_entry,
     shown_record,
 )
-from .topics import Publication
 from .trace import SeenFrame, Trace, text
 from .wire import MESSAGE_BYTES_MAX
 from .witness import Witness

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Callable
 from . import deleting, reading
 from .acks import Acks, Refused
 from .log import Identity
+from .publications import Publication
 from .queues.queue_topic import target_of
 from .sequences import DUPLICATE
 from .sow import Record
 from .subscriptions import Subscription
-from .topics import Publication
 from .trace import text
 from .wire import Frame, Header
 

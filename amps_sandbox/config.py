@@ -265,6 +265,7 @@ def _words(value: Any, what: str) -> list[str]:
 def _check(plan: Plan) -> None:
     """What concerns more than one of them: names twice, underlying topics that are not there."""
     named: set[tuple[str, str]] = set()
+    queues = {(queue.message_type, queue.name) for queue in plan.queues}
     declared: list[Topic | View | Conflated] = [*plan.topics, *plan.views, *plan.conflated]
     for topic in declared:
         if topic.message_type not in plan.message_types:
@@ -272,7 +273,8 @@ def _check(plan: Plan) -> None:
         if topic.name.startswith(RESERVED):
             raise ValueError(f"{topic.name!r}: names under {RESERVED} are the server's own")
         underlying = getattr(topic, "underlying", None)
-        if underlying is not None and (topic.message_type, underlying) not in named:
+        below = named | queues if isinstance(topic, View) else named
+        if underlying is not None and (topic.message_type, underlying) not in below:
             raise ValueError(f"{topic.name!r}: no topic {underlying!r} declared before it")
         if (topic.message_type, topic.name) in named:
             raise ValueError(f"{topic.name!r}: declared twice")

@@ -26,6 +26,7 @@ def lose_tail(server: Server, most: int) -> int:
     while end > max(log.end - most, 0) and not sequences.is_told(log.identity(end - 1)):
         end -= 1
     lost = list(log.entries(end))
+    server.queues.clear()
     log.truncate(end)
     server.queues.rebuild()
     for entry in reversed(lost):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple, TypeVar
 
 from .acks import Refused
 from .aggregation import Aggregation
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .queues.queue_topic import QueueTopic
     from .shaping import Shape
     from .topics import Topics
+
+Each = TypeVar("Each")
 
 QUERY_SECONDS_MAX = 10.0  # how long one query may hold everybody else up
 
@@ -68,8 +70,8 @@ def matching(
     return found, len(records) - hidden
 
 
-def in_time(records: Iterable[Record]) -> Iterator[Record]:
-    """The records one by one. Raises Refused when what is done with them takes too long."""
+def in_time(records: Iterable[Each]) -> Iterator[Each]:
+    """One by one. Raises Refused when what is done with them takes too long."""
     limit = time.monotonic() + QUERY_SECONDS_MAX
     for record in records:
         if time.monotonic() > limit:

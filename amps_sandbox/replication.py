@@ -8,7 +8,7 @@ from .acks import Refused
 from .log import Entry, Identity, Log
 from .loop import Timer
 from .options import parse_seconds
-from .topics import Publication
+from .publications import Publication
 
 if TYPE_CHECKING:
     from .server import Server

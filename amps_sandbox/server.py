@@ -18,14 +18,15 @@ from .log import Entry, Log
 from .logon import Authenticate, Verdict, is_verdict
 from .loop import Loop, Result
 from .losing import lose_tail
-from .message_age import MessageAge
+from .message_age import limit_age
 from .peer import Peer
+from .publications import Publication
 from .queues.all_queues import Queues
 from .queues.queue_topic import target_of
 from .replication import Link
 from .sequences import Sequences
 from .sow import Record
-from .topics import Publication, Topics
+from .topics import Topics
 from .trace import Trace, text
 from .withholding import Withholding
 from .world import make_storage, make_topics
@@ -188,23 +189,13 @@ class Server:
             connection = Connection(self.loop, sock, self._outbox, limit)
             peer = Peer(self, connection, self._connections, address, at)
             self.peers[peer.number] = peer
-            self._limit_age(connection, peer)
+            limit_age(connection, peer, self.clock, self.settings.client_message_age_s)
             peer.note(f"connected from {address}")
             connection.open(peer)
             if self.faults.triggers:
                 self.faults.connected(peer)
 
         self.listeners[at].open(accepted)
-
-    def _limit_age(self, connection: Connection, peer: Peer) -> None:
-        most_s = self.settings.client_message_age_s
-        if most_s:
-            connection.age = MessageAge(
-                self.clock,
-                most_s,
-                lambda: connection.sent_bytes,
-                lambda: peer.close("slow client", f"a message waited {most_s:g} s", at_once=True),
-            )
 
     def _close_all(self) -> None:
         self._end_of_round()

@@ -11,6 +11,7 @@ from .clock import Clock, timestamp
 from .deliveries import News, Source, oof_frame
 from .entitlements import Entitlements
 from .log import Identity, Log
+from .publications import Publication
 from .requests import Request
 from .sow import Change, Fields, Record, Store
 from .subscriptions import Gate, Subscription
@@ -23,19 +24,6 @@ if TYPE_CHECKING:
     from .queues.queue_topic import QueueTopic
 
 ROUTES_MAX = 10_000  # topics whose subscribers are remembered between publishes
-
-
-class Publication(NamedTuple):
-    """One message for a topic that keeps records. `lifetime_s` is what it says itself."""
-
-    body: bytes
-    key: bytes | None = None
-    x: bytes | None = None
-    lifetime_s: int | None = None
-    is_delta: bool = False
-    user_id: bytes | None = None  # as subscribers are told
-    user: bytes | None = None
-    identity: Identity | None = None  # without one it is not logged
 
 
 class _Plain(NamedTuple):
@@ -99,6 +87,10 @@ class Topics:
         """Others take its place: from now on it does nothing by itself."""
         for each in (*self.stores.values(), *self.queues.values()):
             each.retire()
+
+    def derived_of(self, topic: bytes) -> Iterable[Derived]:
+        """What is made of a topic."""
+        return self._derived.get(topic, ())
 
     def follow(self, topic: bytes, derived: Derived) -> None:
         """From now on it is told of each change of the topic; views come before conflated ones."""
@@ -217,7 +209,7 @@ class Topics:
         """Takes back records that were stored, also into the topics that are made of this one."""
         for record in records:
             store.restore(record)
-            for derived in self._derived.get(store.topic, ()):
+            for derived in self.derived_of(store.topic):
                 derived.follow(Change(None, record), record.time_ns)
 
     def rewind(self, store: Store, key: bytes, record: Record | None) -> None:
@@ -226,7 +218,7 @@ class Topics:
         self.changes += 1
         if old is not None or record is not None:
             change = Change(old, record, b"" if record is not None else b"deleted")
-            for derived in self._derived.get(store.topic, ()):
+            for derived in self.derived_of(store.topic):
                 derived.follow(change, self.clock.time_ns())
 
     def key_of(self, store: Store, body: bytes, key: bytes | None) -> tuple[bytes, Fields | None]:
@@ -291,7 +283,7 @@ class Topics:
             self._tell_plain(routes.plain, new.body, new.key, new.x, user_id, time_ns)
         if routes.choosy:
             self._tell(routes, News(self.source(topic), change, time_ns, user_id))
-        for derived in self._derived.get(topic, ()):
+        for derived in self.derived_of(topic):
             derived.follow(change, time_ns)
 
     def _tell_plain(

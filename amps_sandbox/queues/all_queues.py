@@ -32,8 +32,13 @@ class Queues:
             if queue.has_unsaid:
                 queue.log_gone(self._sequences, self._sequences.know(self._publisher))
 
+    def clear(self) -> None:
+        """Forgets all messages: the log will lose some."""
+        for queue in self._all:
+            queue.clear()
+
     def rebuild(self) -> None:
-        """The log has lost its end."""
+        """Takes what is in the log."""
         for queue in self._all:
             queue.rebuild()
 

@@ -10,7 +10,8 @@ from ..subscriptions import Gate
 if TYPE_CHECKING:
     from .consumers import Consumer
 
-WAITING, BLOCKED, LEASED, SENT, GONE = range(5)  # blocked: behind a barrier; sent: at most once
+WAITING, BLOCKED, LEASED, SENT, GONE = range(5)  # blocked: by a barrier; sent: at most once,
+# and like those that are gone not in the queue any more
 SLACK = 1_000  # entries of a line that may be outdated
 
 Rank = tuple[Union[float, int], int]

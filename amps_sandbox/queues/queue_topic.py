@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..expressions import Scope
 from ..log import Entry, Identity, Label, Log
-from ..sow import Record, generated_key
+from ..sow import Change, Record, generated_key
 from .consumers import Consumer, Fairness
 from .declaration import Queue
 from .intake import Intake
@@ -36,6 +36,7 @@ class QueueTopic:
         self.items: dict[bytes, Item] = {}  # by bookmark, in the order of the log
         self.ledger = Ledger()
         self.changes = 0
+        self._topics = topics
         self._clock = topics.clock
         self._log = log
         self._intake = Intake(queue, topics, log)
@@ -96,14 +97,19 @@ class QueueTopic:
             del self._unsaid[:count]
             self._append(bookmarks, why, sequences.assign(publisher), None)
 
-    def rebuild(self) -> None:
-        """The log has lost its end: begins anew. Nobody may be subscribed."""
+    def clear(self) -> None:
+        """Forgets all messages, since the log will lose some. Nobody may be subscribed."""
+        for item in self.items.values():
+            self._tell_views(item, is_new=False)
         self.items.clear()
         self._dam.clear()
         self._unsaid.clear()
         self._lives.clear()
         self._counts = [0] * (GONE + 1)
         self.ledger.forget_log()
+
+    def rebuild(self) -> None:
+        """Reads the whole log."""
         for position, label in enumerate(self._log.labels):
             if self.follows(label):
                 self.tell(position)
@@ -126,6 +132,7 @@ class QueueTopic:
         item, scope = taken
         self.items[item.bookmark] = item
         self._counts[WAITING] += 1
+        self._tell_views(item, is_new=True)
         if item.due_ns is not None:
             self._lives.add(item, len(self.items))
         if item.is_barrier or self._dam:
@@ -137,7 +144,16 @@ class QueueTopic:
     def admits(self, gate: Gate, item: Item) -> bool:
         return gate.is_open or gate.admits(self._intake.scope(item.position, item))
 
+    def _tell_views(self, item: Item, is_new: bool) -> None:
+        """A message came into the queue, or is in it no more."""
+        for derived in self._topics.derived_of(self.topic):
+            record = self._record(item)
+            change = Change(None, record) if is_new else Change(record, None, b"deleted")
+            derived.follow(change, self._clock.time_ns())
+
     def _become(self, item: Item, state: int) -> None:
+        if state > LEASED >= item.state:
+            self._tell_views(item, is_new=False)
         self._counts[item.state] -= 1
         self._counts[state] += 1
         item.state = state
@@ -353,13 +369,17 @@ class QueueTopic:
 
     # Querying
 
+    def _record(self, item: Item) -> Record:
+        record = self._intake.record(item.position)
+        record.key = generated_key(self.topic, [item.bookmark.decode("latin-1")])
+        return record
+
     def chosen(self, keys: Collection[bytes] | None = None) -> list[Record]:
         """The messages that nobody has, or those of these keys, oldest first."""
         found = []
         for item in self.items.values():
             if item.state in (WAITING, BLOCKED):
-                record = self._intake.record(item.position)
-                record.key = generated_key(self.topic, [item.bookmark.decode("latin-1")])
+                record = self._record(item)
                 if keys is None or record.key in keys:
                     found.append(record)
         return found

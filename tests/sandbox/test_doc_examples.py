@@ -73,6 +73,13 @@ def test_the_example_of_a_file_is_understood(tmp_path):
             assert sandbox.sow("totals") == sandbox.sow("orders-C") == []
 
 
+def test_the_example_of_a_queue_runs():
+    example = blocks("sandbox.md", "python")[3]
+    shown = {}
+    exec(re.sub(r"^    (queue\.depth)", r"    shown = \1", example, flags=re.MULTILINE), shown)
+    assert shown["shown"] == (1, 1, 0) and shown["queue"].deliveries == {}
+
+
 def test_the_example_of_a_log_runs():
     example = blocks("sandbox.md", "python")[2]
     shown = {}
