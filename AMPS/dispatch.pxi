@@ -169,9 +169,8 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
                 continue
         if message is None:
             message = Message.__new__(Message)
-        message.lend(&delivery.message)
-        if message.origin is not client.weak_self:
             message.origin = client.weak_self
+        message.lend(&delivery.message)
         if client.auto_ack and delivery.audience == AMPS_FOR_ROUTE and gate is None \
                 and handler is not client.duplicate:
             message = call_and_acknowledge(client, handler, message, &delivery.message)
@@ -196,6 +195,7 @@ cdef Message call_and_acknowledge(Connection client, object handler, Message mes
     Returns the message, if it can be lent again."""
     cdef bint has_failed = False
     client.handled = message
+    message.is_acked = False
     try:
         handler(message)
     except BaseException as problem:

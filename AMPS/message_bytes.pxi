@@ -23,7 +23,7 @@ cdef class MessageBytes:
     cdef size_t copied_size       # so many fit there
     cdef dict own                 # {field: bytes, or None for one taken away}; None: nothing set
     cdef object origin            # a weak reference on the client that received it, or None
-    cdef bint is_acked            # the program has acknowledged it
+    cdef bint is_acked            # by the program; looked at where it was reset before
     cdef Py_ssize_t exports       # memoryviews of our own bytes
     cdef char small[SMALL_SIZE]
     cdef object __weakref__
@@ -52,7 +52,6 @@ cdef class MessageBytes:
     cdef inline void lend(self, const amps_message *message) noexcept:
         """Shows a borrowed message; nothing is left of the one before. When somebody holds the
         object as the loan ends, `keep` must be called."""
-        self.is_acked = False
         if self.own is not None:
             self.own = None
         if not self.is_small():
@@ -62,7 +61,6 @@ cdef class MessageBytes:
     @cython.final
     cdef inline int copy_view(self, const amps_message *message) except -1:
         """Makes this a copy of a borrowed message; nothing is left of the one before."""
-        self.is_acked = False
         if self.own is not None:
             self.own = None
         if self.apart is not NULL:

@@ -68,6 +68,7 @@ cdef class MessageStream:
         while message is not None and message.view.is_again and self.is_discarded(message):
             message = self.take_one()
         if self.owed is not None and message is not None:
+            message.is_acked = False
             self.owed.messages = [message]
         return message
 
