@@ -10,7 +10,7 @@ cdef enum:
 cdef tuple _FLUSH_ACKS = (AMPS_ACK_PROCESSED, AMPS_ACK_PERSISTED, AMPS_ACK_COMPLETED)
 
 
-cdef class Publishing(Storing):
+cdef class Publishing(Acknowledging):
     """A connection that is published on."""
 
     cdef object prepared_topic  # the very object that the header kept is for
@@ -168,7 +168,8 @@ cdef class Publishing(Storing):
         amps_client_set_batching(self.core, min(size, SEND_BUFFER_SIZE_MAX), timeout)
 
     def publish_flush(self, timeout=0, ack_type=AMPS_ACK_PROCESSED):
-        """Waits until the server has processed (or persisted, by `ack_type`) what was published.
+        """Waits until the server has processed (or persisted, by `ack_type`) what was published and
+        acknowledged.
 
         `ack_type` is a number of `Message.AckType`. With a publish store it does not matter: this
         waits until all that is stored at the time of the call is persisted. Raises
@@ -182,6 +183,7 @@ cdef class Publishing(Storing):
             raise _exceptions.UsageException(
                 "publish_flush waits for a processed (4), persisted (8) or completed (16) ack, "
                 f"not {ack_type!r}")
+        self.flush_acks()
         if self.has_store():
             self.await_persisted(limit)
             return

@@ -20,6 +20,9 @@ from .faults import Fault
 from .logon import Accept, Reject, Retry, Verdict, choose
 from .options import parse_seconds
 from .peer import Client
+from .publications import Publication
+from .queues.declaration import Queue
+from .queues.shown import SandboxQueue
 from .replication import connect
 from .server import Server, Settings
 from .shown import (
@@ -30,7 +33,6 @@ from .shown import (
     shown_entry,
     shown_record,
 )
-from .topics import Publication
 from .trace import SeenFrame, Trace, text
 from .wire import MESSAGE_BYTES_MAX
 from .witness import Witness
@@ -45,10 +47,12 @@ __all__ = [
     "Faults",
     "JournalEntry",
     "Permission",
+    "Queue",
     "Reject",
     "Retry",
     "Sandbox",
     "SandboxListener",
+    "SandboxQueue",
     "SeenFrame",
     "SowRecord",
     "SubscriptionInfo",
@@ -72,9 +76,11 @@ class Sandbox(Witness):
     Without any, those of the configuration are taken, and without these `default_listen`.
 
     `topics` keep records: `Topic`s, or short forms such as "orders:/id,/region"; `views` and
-    `conflated` topics are made of them. `config` is a dict or the path of a TOML file that says
-    the same, and more is added to it by the other arguments; what is wrong there is a `BadConfig`.
-    With `clock="manual"` time moves by `sandbox.clock.advance(seconds)` only.
+    `conflated` topics are made of them. `queues` are `Queue`s, or short forms such as
+    "ToDo:Work"; there is a transaction log of their topics then. `config` is a dict or the path of
+    a TOML file that says the same, and more is added to it by the other arguments; what is wrong
+    there is a `BadConfig`. With `clock="manual"` time moves by `sandbox.clock.advance(seconds)`
+    only.
 
     `txlog` are the topics, or regular expressions, whose messages a transaction log keeps; with
     one, publishers are told once in `ack_conflation` ("1s") what is persisted, and `duplicate_acks`
@@ -109,6 +115,7 @@ class Sandbox(Witness):
         topics: Iterable[Topic | str] = (),
         views: Iterable[View] = (),
         conflated: Iterable[Conflated] = (),
+        queues: Iterable[Queue | str] = (),
         users: Users = (),
         txlog: Iterable[str] = (),
         ack_conflation: str | float | None = None,
@@ -137,6 +144,7 @@ class Sandbox(Witness):
             topics=topics,
             views=views,
             conflated=conflated,
+            queues=queues,
             users=users,
             txlog=txlog,
             ack_conflation=ack_conflation,
@@ -253,6 +261,16 @@ class Sandbox(Witness):
         wanted = None if topic is None else _bytes(topic)
         entries = self._server.run(lambda: self._server.journal(wanted))
         return [shown_entry(entry, self._server.sequences.names) for entry in entries]
+
+    def queue(self, topic: str, message_type: str = "json") -> SandboxQueue:
+        """A queue and what became of its messages. Raises ValueError if it is none."""
+        where = _bytes(topic), message_type
+        self._server.run(lambda: self._server.queues.find(*where))
+        return SandboxQueue(self._server, *where)
+
+    def queues(self) -> list[SandboxQueue]:
+        """All queues."""
+        return [SandboxQueue(self._server, *where) for where in self._server.queues.names()]
 
     @property
     def clock(self) -> Clock:

@@ -26,6 +26,7 @@ BATCH_SIZE_MAX = 10_000
 
 FLAGS = {"replace", "timestamp", "oof", "no_empties", "send_keys", "no_sowkey", "non_regex_topic"}
 VALUES = {"top_n", "skip_n", "select", "conflation", "conflation_key", "projection", "grouping"}
+OF_QUEUES = {"max_backlog", "cancel", "expire"}
 PAGING = {b"sow_and_subscribe", b"sow_and_delta_subscribe"}
 AGGREGATING = {b"sow", *PAGING}
 OF_REPLAYS = {"pause", "resume", "rate", "rate_max_gap", "bookmark_not_found"}
@@ -89,7 +90,7 @@ class Request:
 
     @property
     def unknown_options(self) -> list[str]:
-        return sorted(set(self.options) - FLAGS - VALUES - OF_REPLAYS - IGNORED)
+        return sorted(set(self.options) - FLAGS - VALUES - OF_REPLAYS - OF_QUEUES - IGNORED)
 
     def has(self, option: str) -> bool:
         return option in self.options

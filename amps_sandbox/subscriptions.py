@@ -12,6 +12,7 @@ from .sow import Change
 
 if TYPE_CHECKING:
     from .peer import Peer
+    from .queues.consumers import Consumer
     from .replays import Replay
     from .shaping import Shape
 
@@ -51,7 +52,7 @@ class Subscription:
 
     __slots__ = (
         *("peer", "sub_id", "query_id", "request", "is_delta", "wants_oof", "has_key"),
-        *("has_stamp", "has_bookmark", "no_empties", "with_keys", "shape", "replay"),
+        *("has_stamp", "has_bookmark", "no_empties", "with_keys", "shape", "replay", "consumer"),
     )
 
     def __init__(self, peer: Peer, sub_id: bytes, request: Request, query_id: bytes | None = None):
@@ -67,11 +68,23 @@ class Subscription:
         self.no_empties = request.has("no_empties")
         self.with_keys = not self.no_empties or request.has("send_keys")
         self.replay: Replay | None = None  # from its bookmark on, if it has one
+        self.consumer: Consumer | None = None  # of a queue
         self.shape: Shape | None = None  # what it sends through, if messages do not go as they come
 
     @property
     def topic(self) -> bytes:
         return self.request.topic
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether it is told of publishes, rather than served from the log or a queue."""
+        return self.replay is None and self.consumer is None
+
+    def takes_place_of(self, before: Subscription) -> bool:
+        """Whether it goes on where the one that it replaces was, which need not end for it."""
+        if self.consumer is not None and before.consumer is not None:
+            return self.consumer.queue is before.consumer.queue
+        return self.is_routed and before.is_routed
 
     def is_plain(self, has_records: bool) -> bool:
         """Whether it takes each publish as it comes."""

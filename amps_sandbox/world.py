@@ -15,6 +15,7 @@ from .derived import ConflatedTopic, ViewTopic
 from .entitlements import Entitlements
 from .expressions import Filter, parse_filter, parse_projection
 from .log import Log
+from .queues.queue_topic import QueueTopic
 from .sow import Store
 from .topics import Topics
 
@@ -68,6 +69,12 @@ def _topics(
             )
     stores = [_store(topic, clock) for topic in declared]
     topics = Topics(kind, clock, stores, entitlements, log, txlog)
+    for queue in plan.queues:
+        if queue.message_type == kind.name and txlog is not None:
+            try:
+                topics.queues[_bytes(queue.name)] = QueueTopic(queue, topics, txlog)
+            except ValueError as error:
+                raise ValueError(f"queue {queue.name!r}: {error}") from error
     derived: list[View | Conflated] = [*plan.views, *plan.conflated]
     for made in derived:
         if made.message_type == kind.name:
@@ -104,7 +111,8 @@ def _below(topics: Topics, made: View | Conflated) -> tuple[Source, Filter | Non
     condition = parse_filter(_bytewise(made.filter)) if made.filter else None
     if condition is not None and not condition.is_deterministic:
         raise ValueError("filter: it is not deterministic")
-    return topics.source(_bytes(made.underlying)), condition
+    source = topics.source(_bytes(made.underlying))
+    return source._replace(keeps_records=True), condition
 
 
 def _bytes(value: str) -> bytes:

@@ -250,6 +250,8 @@ typedef struct amps_events {
      * sends it, which counts as inside a handler (`thread` is NULL); or when it has been received,
      * before it is looked at, on the receive thread. */
     void (*filter)(void *context, void **thread, amps_slice bytes, bool outgoing);
+    /* Acknowledgements wait for the binding's hand: see amps_client_acks.h. A thread of its own. */
+    void (*acks)(void *context);
     void (*release)(void *context); /* nobody will use context again */
 } amps_events;
 
@@ -383,6 +385,7 @@ typedef struct amps_sink {
     amps_bookmark_store *bookmark_store;
     amps_bookmark_sub   *bookmarks;
     amps_slice           anchor;
+    amps_slice           topic; /* of a subscription; copied */
 } amps_sink;
 
 #define AMPS_ROUTE_IDS_MAX 3u

@@ -53,6 +53,10 @@ typedef struct amps_writer {
     void (*refill)(void *context); /* fetches some of them while there is room; the lock is held */
     void *store_context;           /* of both */
 
+    uint64_t chores_at;            /* when its thread is to call the next; AMPS_FOREVER: not */
+    void (*chores)(void *context); /* without the lock; they ask for their next time themselves */
+    void *chores_context;
+
     amps_buffer kept;      /* publishes of connections lost, whole, that never left */
     size_t      kept_last; /* so many of them are of the one lost last */
 
@@ -111,10 +115,20 @@ bool amps_writer_is_showing(const amps_writer *writer);
 void amps_writer_set_batching(amps_writer *writer, size_t size, uint64_t timeout);
 void amps_writer_end_batch(amps_writer *writer); /* what was gathered leaves */
 
+/* The thread of the open connection calls the chores at this time at the latest. */
+void amps_writer_do_chores_at(amps_writer *writer, uint64_t at);
+
 /* Interval and timeout in ns, from now on; 0 ends it. */
 void amps_writer_set_heartbeat(amps_writer *writer, uint64_t interval, uint64_t timeout);
 /* The server sent a heartbeat: answer it, unless that was done within half an interval. */
 void amps_writer_answer_heartbeat(amps_writer *writer);
+
+/* What the room of heartbeats shares with this one, with the lock held: wakes the thread; marks the
+ * connection; does what the clock asks of heartbeats, and returns when it will ask next. */
+#define AMPS_WRITER_SLICE_MS 100u /* a wait for the socket looks up so often */
+void     amps_writer_wake(amps_writer *writer);
+void     amps_writer_mark_broken(amps_writer *writer, amps_status why, int error);
+uint64_t amps_writer_tick(amps_writer *writer);
 
 /* Found dead: senders are told `why` from now on, and the socket is shut. The first reason stays.
  */

@@ -25,14 +25,14 @@ STEPS = (
     ("bookmark_journal", "bookmark_ring", "file_recovery", "send_buffer", "socket", "waits"),
     ("heartbeat",),
     ("bookmark_items", "file_records", "stream", "writer"),
-    ("bookmark_disk", "bookmark_list", "publish_store", "unsent"),
+    ("bookmark_disk", "bookmark_list", "publish_store", "unsent", "writer_heartbeat"),
     ("bookmark_inside", "stored"),
     ("bookmark_store",),
     ("bookmark_opening", "routes"),
-    ("deliveries",),
+    ("acks", "deliveries"),
     ("reader",),
     ("client",),
-    ("client_commands",),
+    ("client_acks", "client_commands"),
 )
 PURE_ROOMS = (
     "bookmark|bookmark_(items|list|publishers|table)|buffer|command|conflation|crc|ending|frame|"

@@ -1,5 +1,6 @@
 """`python -m amps_sandbox`: what it prints, how it leaves."""
 
+import json
 import re
 import signal
 import subprocess
@@ -57,6 +58,30 @@ def test_it_serves_and_leaves_quietly_when_told(run, number):
     events = [line.split(": ", 1)[1] for line in err.splitlines()]
     assert [event.split()[0] for event in events] == ["connected", "logged", "closed:"]
     assert events[-1] == "closed: shutdown"
+
+
+def test_it_says_what_became_of_the_messages_of_its_queues(run, tmp_path):
+    process, (port,) = run(
+        *ANYWHERE, "--queue", "Q:Work", "--queue", "R", "--db", str(tmp_path / "d")
+    )
+    driver = Driver("127.0.0.1", port)
+    driver.log_on("a")
+    driver.subscribe("Q", "s")
+    for body in (b"{}", b"[]"):
+        driver.publish("Q", body)
+    message = driver.read()
+    driver.send({"c": "sow_delete", "t": "Q", "bm": message["bm"]})
+    assert driver.read()["bm"] != message["bm"]
+    process.send_signal(signal.SIGUSR1)
+    first, second = json.loads(process.stdout.readline())
+    assert (first["name"], first["waiting"], first["leased"]) == ("Q", 0, 1)
+    assert first["acknowledged"] == {message["bm"]: 1} and len(first["deliveries"]) == 2
+    assert (first["by_client"], first["by_subscription"]) == ({"a": 2}, [["a", "s", 2]])
+    assert (second["name"], second["deliveries"], second["late_acks"]) == ("R", {}, 0)
+    process.send_signal(signal.SIGUSR1)
+    assert json.loads(process.stdout.readline())[0] == first
+    driver.close()
+    assert leave(process)[:2] == (0, "")
 
 
 def test_being_told_many_times_is_as_good_as_once(run):

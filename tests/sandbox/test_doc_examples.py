@@ -13,7 +13,7 @@ from amps_sandbox.faults import ACTIONS, BAD_BATCHES, GARBAGE
 
 EXPRESSIONS = [
     *("", ".lexer", ".parser", ".values", ".patterns", ".pattern_cost", ".pattern_text"),
-    *(".date_formats", ".orders", ".projections"),
+    *(".date_formats", ".orders", ".projections", ".ratings"),
 ]
 
 ENGINE = [
@@ -23,6 +23,7 @@ ENGINE = [
     ".listener",
     ".options",
     ".patterns",
+    ".queues.declaration",
     ".sow",
     ".wire",
 ]
@@ -70,6 +71,13 @@ def test_the_example_of_a_file_is_understood(tmp_path):
     else:
         with Sandbox("127.0.0.1:0", config=path) as sandbox:
             assert sandbox.sow("totals") == sandbox.sow("orders-C") == []
+
+
+def test_the_example_of_a_queue_runs():
+    example = blocks("sandbox.md", "python")[3]
+    shown = {}
+    exec(re.sub(r"^    (queue\.depth)", r"    shown = \1", example, flags=re.MULTILINE), shown)
+    assert shown["shown"] == (1, 1, 0) and shown["queue"].deliveries == {}
 
 
 def test_the_example_of_a_log_runs():
