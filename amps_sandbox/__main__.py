@@ -12,6 +12,7 @@ from . import BadConfig, Fault, Sandbox, SeenFrame, Topic
 from .declarations import topic_of
 from .faults import parse_fault
 from .listener import parse_address
+from .logon import MODES
 
 DEFAULT_ADDRESS = "127.0.0.1:9007"
 BAD_USAGE = 2
@@ -38,6 +39,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             config=arguments.config,
             topics=arguments.json_sow,
             users=arguments.user,
+            auth=arguments.auth,
             txlog=arguments.txlog,
             db=arguments.db,
             default_listen=DEFAULT_ADDRESS,
@@ -79,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         type=_user,
         default=[],
         help="who may log on, may be repeated (default: everybody)",
+    )
+    parser.add_argument(
+        "--auth", choices=MODES, help="what users must show (default: a password, if there are any)"
     )
     parser.add_argument(
         "--config", metavar="FILE", help="a TOML file of topics, views, users and more"

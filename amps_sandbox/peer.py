@@ -296,6 +296,9 @@ class Peer:
         if not self.is_open:  # the callback may have closed it
             return
         if isinstance(verdict, Accept):
+            if not self.server.entitlements.may_log_on(verdict.user):
+                self._reject(acks, "not entitled", "entitlement")
+                return
             self._accept(acks, verdict.user, message_type)
         elif isinstance(verdict, Retry):
             acks.send("processed", b"retry", user_id=_bytes(verdict.user), pw=_bytes(verdict.pw))

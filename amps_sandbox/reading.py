@@ -151,7 +151,7 @@ def _visible(peer: Peer, subscription: Subscription) -> list[Found]:
     seen = None if shape is None else shape.visible()
     if shape is None or seen is None:
         return queries.find(peer.topics, peer, subscription.request, is_limited=False)
-    source = shape.made(peer.topics.source(subscription.topic))
+    source = shape.made(peer.topics.source_for(peer, subscription.topic))
     return [Found(source, seen, len(seen), len(seen))]
 
 

@@ -183,8 +183,8 @@ class Replay:
             start += b"," + member("user_id", label.user)
         body = log.bodies[position]
         select = subscription.request.select
-        if select is not None:
-            body = self._peer.topics.source(label.topic).selected(body, select)
+        if select is not None or found[0].shown is not None:
+            body = self._peer.topics.source_for(self._peer, label.topic).selected(body, select)
         tail = b',"l":%d}%b' % (len(body), body)
         return b"%b%b%b" % (LENGTH.pack(len(start) + len(tail)), start, tail)
 
