@@ -53,6 +53,9 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
         _chosen(peer, store, gate, frame, condition) for store, gate in writable if gate is not None
     ]
     acks.send("processed")
+    said = {"topic": topic, "filter": header.get("filter", b""), "options": header.get("opts", b"")}
+    shown = {name: value.decode("latin-1") for name, value in said.items()}
+    peer.server.events.tell(peer, "sow_delete", **shown)
     deleted = 0
     for store, records, _ in chosen:
         for record in records:

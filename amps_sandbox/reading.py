@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import queries, replaying
 from .acks import Acks, Refused, query_id_of
+from .events import asked
 from .queries import Found
 from .requests import Request
 from .shaping import shape_of
@@ -30,6 +31,7 @@ def subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
     _add(peer, subscription)
     _note_ignored(peer, request, frame.header)
     acks.send("processed")
+    peer.server.events.subscribed(subscription)
     if subscription.replay is not None:
         peer.replays.begin(subscription.replay)
     if request.is_delta:
@@ -68,6 +70,7 @@ def sow_and_subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
     _note_ignored(peer, request, frame.header)
     acks.send("processed")
     _send(peer, frame.header, acks, request, found)
+    peer.server.events.subscribed(subscription)
     if subscription.wants_oof:
         for one in left:
             for record in one.records:
@@ -143,6 +146,7 @@ def _send(peer: Peer, header: Header, acks: Acks, request: Request, found: list[
     }
     acks.send("completed", **counts)
     acks.send("stats", **counts)
+    peer.server.events.tell(peer, "sow", query_id=query_id.decode("latin-1"), **asked(request))
 
 
 def _visible(peer: Peer, subscription: Subscription) -> list[Found]:

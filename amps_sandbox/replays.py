@@ -215,6 +215,7 @@ class Replay:
         if peer.subscriptions.get(sub_id) is self.subscription:
             del peer.subscriptions[sub_id]
             peer.topics.remove([self.subscription])
+            peer.server.events.ended(self.subscription)
 
     def pause(self) -> None:
         if not self.is_paused:

@@ -13,6 +13,7 @@ from .clock import make_clock
 from .config import Plan
 from .connection import Connection, Outbox
 from .declarations import User
+from .events import Events
 from .fault_rules import Faults
 from .listener import Listener
 from .log import Entry, Log
@@ -71,6 +72,7 @@ class Server:
         self.trace = trace
         self.withholding = Withholding()
         self.faults = Faults(self)
+        self.events = Events(self)
         self.peers: dict[int, Peer] = {}
         self.watchers: set[threading.Event] = set()
         self.link: Link | None = None  # to the other of a pair
@@ -189,6 +191,7 @@ class Server:
             self.peers[peer.number] = peer
             self._limit_age(connection, peer)
             peer.note(f"connected from {address}")
+            self.events.tell(peer, "connect")
             connection.open(peer)
             if self.faults.triggers:
                 self.faults.connected(peer)
