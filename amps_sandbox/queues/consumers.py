@@ -51,6 +51,8 @@ class Consumer:
         user = log.labels[position].user
         if user is not None and subscription.peer.server.settings.expose_user:
             header += b"," + member("user_id", user)
+        if self.gate.shown is not None:
+            source = source._replace(shown=self.gate.shown)
         body = source.selected(log.bodies[position], subscription.request.select)
         tail = b',"l":%d}%b' % (len(body), body)
         return b"%b%b%b" % (LENGTH.pack(len(header) + len(tail)), header, tail)

@@ -1,5 +1,7 @@
 """`python -m amps_sandbox`: what it prints, how it leaves."""
 
+import hashlib
+import hmac
 import json
 import re
 import signal
@@ -106,6 +108,17 @@ def test_users_need_their_passwords(run):
     assert "cret" not in leave(process)[2]
 
 
+def test_users_may_be_challenged(run):
+    process, (port,) = run(*ANYWHERE, "--user", "jill:secret", "--auth", "challenge", "--trace")
+    driver = Driver("127.0.0.1", port)
+    nonce = driver.log_on("a", user_id="jill")["pw"]
+    answer = hmac.new(b"secret", nonce.encode(), hashlib.sha256).hexdigest()
+    assert driver.log_on("a", user_id="jill", pw=answer)["status"] == "success"
+    driver.close()
+    said = leave(process)[2]
+    assert nonce not in said and answer not in said and "secret" not in said
+
+
 def test_trace_shows_each_frame(run):
     process, (port,) = run(*ANYWHERE, "--trace")
     driver = Driver("127.0.0.1", port)
@@ -138,6 +151,7 @@ def test_faults_happen_as_they_are_said(run):
         (["--listen", "nonsense"], "invalid listen address 'nonsense'"),
         (["--listen", "h:99999"], "port over 65535"),
         (["--listen"], "--listen"),
+        (["--auth", "magic"], "argument --auth: invalid choice: 'magic'"),
         (["--user", "nocolon"], "want NAME:PASSWORD"),
         (["--user", ":secret"], "want NAME:PASSWORD"),
         (["--fault", "on=publish"], "argument --fault: fault 'on=publish' says no action"),
