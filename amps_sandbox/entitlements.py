@@ -68,13 +68,17 @@ class Entitlements:
         return None if isinstance(rule, bool) else rule.shown
 
     def _rule(self, user: str, topic: bytes) -> bool | _Rule:
-        """The first rule that fits; without one, what is so for all messages."""
+        """The first rule that fits; without one, what is so for all messages. Where that cannot
+        be found out, for a search takes too long, nothing is allowed."""
         if self._is_open:
             return True
         rules = self._rules.get(user, [])
         if rules is None:
             return True
-        return next((rule for rule in rules if rule.fits(topic)), False)
+        try:
+            return next((rule for rule in rules if rule.fits(topic)), False)
+        except TimeoutError:
+            return False
 
 
 def _rules(user: str, permissions: Iterable[Permission] | None) -> list[_Rule] | None:
@@ -83,11 +87,16 @@ def _rules(user: str, permissions: Iterable[Permission] | None) -> list[_Rule] |
 
 def _rule(user: str, permission: Permission) -> _Rule:
     try:
-        fits = name_or_pattern(permission.topic.encode("utf-8", "surrogateescape"))
+        name = permission.topic.encode("utf-8", "surrogateescape")
+        fits = name_or_pattern(name, _give_up)
         shown = Select.parse(_bytewise(permission.select)) if permission.select else None
         return _Rule(fits, _allowed(permission.read), _allowed(permission.write), shown)
     except ValueError as error:
         raise ValueError(f"user {user!r}: permission {permission.topic!r}: {error}") from error
+
+
+def _give_up(line: str) -> None:
+    raise TimeoutError(line)
 
 
 def _allowed(said: bool | str) -> Allowed:

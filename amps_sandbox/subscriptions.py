@@ -41,7 +41,15 @@ class Gate(NamedTuple):
         return self.is_open or (self.may_read(scope) and self.wants(scope))
 
     def may_read(self, scope: Scope) -> bool:
-        return self.readable is None or self._matches(self.readable, scope)
+        if self.readable is None:
+            return True
+        given_up: list[str] = []
+        tell, scope.tell = scope.tell, given_up.append
+        passes = self._matches(self.readable, scope)
+        scope.tell = tell
+        if given_up and tell is not None:
+            tell(given_up[0])
+        return passes and not given_up  # what could not be found out, is not allowed
 
     def wants(self, scope: Scope) -> bool:
         if self.keys is not None and scope.sow_key not in self.keys:

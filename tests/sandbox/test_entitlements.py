@@ -5,6 +5,7 @@ import json
 import pytest
 
 from amps_sandbox import Conflated, Permission, Sandbox, User, View
+from amps_sandbox.expressions import compile_pattern
 
 from .driver import records_of
 
@@ -228,6 +229,35 @@ def test_a_rule_may_ask_who_it_is_about(jill):
     assert live(driver) == [("p", b'{"owner":"jill"}')]
     refused = driver.ask({"c": "p", "cid": "1", "t": "t"}, b'{"owner":"root"}')
     assert refused["reason"] == "not entitled"
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Searches as they are without the `regex` library: given up for a text that is too long."""
+    for place in ("amps_sandbox.patterns", "amps_sandbox.expressions.compiling"):
+        monkeypatch.setattr(
+            f"{place}.compile_pattern", lambda text: compile_pattern(text, library=None)
+        )
+
+
+SLOW = "s.*e.*c.*r.*t"  # is given up for a text of 1,000 bytes
+
+
+def test_where_it_cannot_be_found_out_nothing_is_allowed(impatient, jill):
+    lines = []
+    forbidden = Permission(SLOW, read=False, write=False)
+    filtered = Permission("^t", read=f"/x NOT LIKE '{SLOW}'", write=f"/x NOT LIKE '{SLOW}'")
+    rules = forbidden, filtered, Permission(".", read=True)
+    _, driver, root = jill(*rules, log=lines.append)
+    long = "s" * 1000
+    for verb in ("subscribe", "p"):
+        assert driver.ask({"c": verb, "cid": "1", "t": long})["reason"] == "not entitled"
+    ask(driver, "subscribe", topic="t")
+    publish(root, b'{"x":"%b"}' % long.encode(), b'{"x":"s"}', topic="t")
+    assert live(driver) == [("p", b'{"x":"s"}')]
+    refused = driver.ask({"c": "p", "cid": "1", "t": "t"}, b'{"x":"%b"}' % long.encode())
+    assert refused["reason"] == "not entitled"
+    assert any("counts as no match" in line for line in lines)
 
 
 # What changes
