@@ -31,6 +31,9 @@ merged: {"symbol":"IBM","bid":91.3,"ask":91.4,"venue":"XNYS"}""",
 connected to the far server
 heard: "all is well\"""",
     "authenticator": "logged on as jill\nlogged on as jill\nthe server knows: ['jill']",
+    "challenge": '''proved to be jill
+proved to be jill
+heard: "she may read that now"''',
     "failed_writes": 'refused: orders {"id": 1} not entitled\nin the log: 2 of 3',
     "formats": "nvfix: MSFT 300\ncomposite: 2 parts",
 }
