@@ -80,6 +80,9 @@ static void mark_broken(amps_writer *writer, amps_status why, int error)
     if (writer->refuse == AMPS_OK) {
         writer->refuse = AMPS_DISCONNECTED;
     }
+    if (writer->aside) {
+        writer->collect(writer->store_context); /* no more is gathered */
+    }
     if (writer->fd >= 0) {
         amps_socket_shut(writer->fd);
     }
@@ -158,43 +161,23 @@ static void nap(amps_writer *writer)
     writer->awake = amps_send_buffer_has_due(&writer->buffer);
 }
 
-static amps_status add_beat(amps_writer *writer)
-{
-    static const char beat[] = "{\"c\":\"heartbeat\",\"opts\":\"beat\"}";
-    const size_t      size = sizeof beat - 1;
-    char             *at;
-    amps_status       status =
-        amps_send_buffer_reserve_slack(&writer->buffer, AMPS_FRAME_PREFIX_SIZE + size, &at);
-    if (status == AMPS_OK) {
-        amps_frame_seal(at, size);
-        memcpy(at + AMPS_FRAME_PREFIX_SIZE, beat, size);
-        amps_send_buffer_commit(&writer->buffer, AMPS_FRAME_PREFIX_SIZE + size);
-    }
-    writer->next_beat = amps_clock_now() + writer->beat_interval;
-    return status; /* no room: the bytes that fill it are as good a sign of life */
-}
-
 /* Does what the clock asks for; returns when it will ask next. */
 static uint64_t tick(amps_writer *writer)
 {
-    if (writer->beat_interval == 0 || writer->refuse != AMPS_OK) {
+    if (writer->heartbeat.interval == 0 || writer->refuse != AMPS_OK) {
         return AMPS_FOREVER;
     }
-    uint64_t now = amps_clock_now();
-    bool     reader_waits = atomic_load(&writer->reader_waits); /* first: it sets this last */
-    uint64_t silent_since = atomic_load(&writer->last_received);
-    if (now >= silent_since + writer->beat_timeout && reader_waits) {
+    uint64_t            now = amps_clock_now(), ask_at;
+    bool                listens = atomic_load(&writer->reader_waits); /* first: it is set last */
+    uint64_t            silent_since = atomic_load(&writer->last_received);
+    amps_heartbeat_word word =
+        amps_heartbeat_ask(&writer->heartbeat, now, silent_since, listens, &ask_at);
+    if (word == AMPS_HEARTBEAT_SILENT) {
         mark_broken(writer, AMPS_HEARTBEAT_LOST, 0);
-        return now;
+    } else if (word == AMPS_HEARTBEAT_DUE) {
+        amps_heartbeat_give(&writer->heartbeat, &writer->buffer, now);
     }
-    if (now >= writer->next_beat) {
-        add_beat(writer);
-    }
-    uint64_t silent_at = silent_since + writer->beat_timeout;
-    if (silent_at <= now) { /* the reader is in a handler: look again soon */
-        silent_at = now + POLL_SLICE_MS * AMPS_MS;
-    }
-    return silent_at < writer->next_beat ? silent_at : writer->next_beat;
+    return ask_at;
 }
 
 /* Ends a batch whose time is up; returns when the time of one will be. */
@@ -208,14 +191,19 @@ static uint64_t tick_batch(amps_writer *writer)
     return ends_at;
 }
 
+/* Of what is in the buffer, and what belongs there. */
+static bool is_empty(const amps_writer *writer)
+{
+    return amps_send_buffer_is_empty(&writer->buffer) && !writer->aside;
+}
+
 static bool is_done(const amps_writer *writer)
 {
     if (writer->broken != AMPS_OK || writer->reader_gone) {
         return true;
     }
     return writer->refuse != AMPS_OK &&
-           ((amps_send_buffer_is_empty(&writer->buffer) && !writer->sending) ||
-            amps_clock_now() >= writer->finish_by);
+           ((is_empty(writer) && !writer->sending) || amps_clock_now() >= writer->finish_by);
 }
 
 static void work(amps_writer *writer)
@@ -224,12 +212,13 @@ static void work(amps_writer *writer)
         uint64_t next = tick(writer);
         uint64_t batch_ends_at = tick_batch(writer);
         next = batch_ends_at < next ? batch_ends_at : next;
-        if (writer->refuse != AMPS_OK) {
-            next = writer->finish_by;
-        }
+        next = writer->refuse != AMPS_OK ? writer->finish_by : next;
         writer->wakes_at = next;
+        if (writer->aside && writer->collect(writer->store_context)) {
+            tell_waiting(writer);
+        }
         if (AMPS_UNLIKELY(writer->behind) && writer->refuse == AMPS_OK) {
-            writer->refill(writer->refill_context);
+            writer->refill(writer->store_context);
         }
         if (writer->sending) { /* someone else does; it wakes us when it is done */
             amps_cond_wait(&writer->wake, &writer->lock, next);
@@ -280,8 +269,9 @@ amps_status amps_writer_open(amps_writer *writer, int fd)
     writer->error = 0;
     writer->awake = false;
     writer->reader_gone = false;
-    writer->beat_interval = 0;
+    writer->heartbeat.interval = 0;
     writer->behind = false;
+    AMPS_ASSERT(!writer->aside);
     atomic_store(&writer->last_received, amps_clock_now());
     atomic_store(&writer->reader_waits, false);
     amps_status status = amps_thread_start("amps-writer", writer_main, writer);
@@ -366,6 +356,9 @@ amps_status amps_writer_reserve(amps_writer *writer, size_t size, char **at)
     if (AMPS_UNLIKELY(writer->around > 0)) {
         return size > writer->buffer.size_max ? AMPS_TOO_LARGE : AMPS_AGAIN;
     }
+    if (AMPS_UNLIKELY(writer->aside && !writer->collect(writer->store_context))) {
+        return AMPS_AGAIN;
+    }
     amps_status status = amps_send_buffer_reserve(&writer->buffer, size, at);
     if (AMPS_UNLIKELY(status == AMPS_AGAIN)) {
         end_batch(writer);
@@ -390,6 +383,7 @@ amps_status amps_writer_begin_soon(amps_writer *writer, size_t size, char **at)
     amps_mutex_lock(&writer->lock);
     amps_status status = writer->refuse;
     if (status == AMPS_OK) {
+        (void)(writer->aside && writer->collect(writer->store_context));
         status = amps_send_buffer_reserve_slack(&writer->buffer, size, at);
     }
     if (status != AMPS_OK) {
@@ -498,6 +492,12 @@ void amps_writer_send_due(amps_writer *writer)
 
 /* ---- What a store refills it with ------------------------------------------------------------ */
 
+bool amps_writer_may_gather(const amps_writer *writer)
+{
+    return writer->awake && writer->refuse == AMPS_OK && writer->around == 0 && !writer->behind &&
+           writer->buffer.batch_size == 0;
+}
+
 void amps_writer_fall_behind(amps_writer *writer)
 {
     writer->behind = true;
@@ -512,8 +512,7 @@ void amps_writer_caught_up(amps_writer *writer)
 
 amps_status amps_writer_put_large(amps_writer *writer, amps_slice frame)
 {
-    bool is_quiet =
-        !writer->sending && writer->around == 0 && amps_send_buffer_is_empty(&writer->buffer);
+    bool is_quiet = !writer->sending && writer->around == 0 && is_empty(writer);
     return is_quiet ? amps_send_buffer_put_rest(&writer->buffer, frame, nothing, true) : AMPS_AGAIN;
 }
 
@@ -528,7 +527,7 @@ static amps_status acquire_sending(amps_writer *writer, amps_around *progress, u
         end_batch(writer);
     }
     while (is_same_connection(writer, &progress->connection) && writer->refuse == AMPS_OK) {
-        if (!writer->sending && amps_send_buffer_is_empty(&writer->buffer)) {
+        if (!writer->sending && is_empty(writer)) {
             writer->sending = true;
             progress->owns = true;
             return AMPS_OK;
@@ -679,10 +678,9 @@ void amps_writer_end_batch(amps_writer *writer)
 void amps_writer_set_heartbeat(amps_writer *writer, uint64_t interval, uint64_t timeout)
 {
     amps_mutex_lock(&writer->lock);
-    writer->beat_interval = interval;
-    writer->beat_timeout = timeout;
-    writer->next_beat = amps_clock_now() + interval;
-    atomic_store(&writer->last_received, amps_clock_now());
+    uint64_t now = amps_clock_now();
+    writer->heartbeat = (amps_heartbeat){interval, timeout, now + interval};
+    atomic_store(&writer->last_received, now);
     wake_thread(writer);
     amps_mutex_unlock(&writer->lock);
 }
@@ -690,10 +688,11 @@ void amps_writer_set_heartbeat(amps_writer *writer, uint64_t interval, uint64_t 
 void amps_writer_answer_heartbeat(amps_writer *writer)
 {
     amps_mutex_lock(&writer->lock);
-    uint64_t half = writer->beat_interval / 2;
-    if (writer->beat_interval != 0 && writer->refuse == AMPS_OK &&
-        amps_clock_now() + half >= writer->next_beat) {
-        add_beat(writer);
+    amps_heartbeat *heartbeat = &writer->heartbeat;
+    uint64_t        now = amps_clock_now();
+    if (heartbeat->interval != 0 && writer->refuse == AMPS_OK &&
+        now + heartbeat->interval / 2 >= heartbeat->next) {
+        amps_heartbeat_give(heartbeat, &writer->buffer, now);
         wake_thread(writer);
     }
     amps_mutex_unlock(&writer->lock);
