@@ -72,7 +72,7 @@ def test_each_store(tmp_path, make, fault, activity, outcome):
 def go_on_with_the_file(world, tmp_path):
     """As the program's next life does. Everything there is must be the file's doing."""
     last = world.store.get_last_persisted()
-    world.client = world.store = None
+    world.store.close()
     world.store = in_file(tmp_path)
     assert (world.store.get_unpersisted_count(), world.store.get_last_persisted()) == (0, last)
     world.client = world.new_client()
@@ -84,7 +84,7 @@ def go_on_with_the_file(world, tmp_path):
         assert world.logged() == kept
     finally:
         close_quickly(world.client)
-        world.client = world.store = None
+        world.store.close()
 
 
 LIVES = ("drop in a frame", "half_open", "drop_ack", "reorder_acks", "garbage random", "lose_tail")
@@ -100,7 +100,7 @@ def test_what_one_life_of_the_program_leaves_in_the_file_the_next_one_sends(tmp_
         close_quickly(world.client)
         world.heal()
         wait_until(lambda: server.listener(0).is_open, "the server to come back")
-        world.client = world.store = None
+        world.store.close()
         world.store = in_file(tmp_path)
         world.client = world.new_client()
         try:
@@ -108,4 +108,4 @@ def test_what_one_life_of_the_program_leaves_in_the_file_the_next_one_sends(tmp_
             world.verify()
         finally:
             close_quickly(world.client)
-            world.client = world.store = None
+            world.store.close()
