@@ -352,8 +352,7 @@ typedef struct amps_kept { /* what became of one */
 /* NULL: none. AMPS_ALREADY_CONNECTED: the one before holds messages not persisted yet. */
 amps_status amps_client_set_publish_store(amps_client *client, amps_publish_store *store);
 /* Gives it a number, keeps it, sends it, all in one order. AMPS_OK: it is kept. at_once: AMPS_AGAIN
- * instead of waiting for a lock. The header's sequence is set; a prepared one has none, and its
- * caller names the store, if there is one that lasts until the call returns. */
+ * instead of waiting for a lock. Sets the header's sequence; prepared: `held` lasts meanwhile. */
 amps_status amps_client_publish_stored(amps_client *client, amps_header *header, amps_slice body,
                                        bool is_publish, bool at_once, amps_kept *kept);
 amps_status amps_client_publish_prepared(amps_client *client, amps_publish_store *held,
