@@ -303,11 +303,10 @@ uint64_t amps_client_next_id(amps_client *client);
  *   send  goes on for at most wait_ms. AMPS_AGAIN: not done, call again with the same progress or
  *         give it up. Sends what is due itself. */
 typedef struct amps_around {
-    bool     queued; /* waits for the right to send a large frame */
-    bool     owns;   /* has it */
-    size_t   sent;
-    size_t   shown;      /* to the filter */
-    unsigned connection; /* the one it was begun on: it is not carried to the next */
+    bool     queued;      /* waits for the right to send a large frame */
+    bool     owns;        /* has it */
+    size_t   sent, shown; /* shown to the filter */
+    unsigned connection;  /* the one it was begun on: it is not carried to the next */
 } amps_around;
 
 typedef struct amps_progress { /* starts as all zeros */
