@@ -66,3 +66,14 @@ int amps_layout_slot_in_force(const amps_layout_header *header)
     }
     return first ? 0 : second ? 1 : -1;
 }
+
+int amps_layout_write_slot(amps_layout_header *header, int in_force, const amps_layout_slot *now)
+{
+    amps_layout_slot *slot = &header->slots[!in_force];
+    slot->generation = header->slots[in_force].generation + 1;
+    slot->persisted = now->persisted;
+    slot->assigned = now->assigned;
+    slot->block_count = now->block_count;
+    slot->check = amps_layout_slot_check(slot);
+    return !in_force;
+}

@@ -84,6 +84,17 @@ _Static_assert(sizeof(amps_layout_block) == 32, "room in the smallest block");
 _Static_assert(sizeof(amps_layout_place) == 24, "a multiple of eight");
 _Static_assert(sizeof(_Atomic uint32_t) == sizeof(uint32_t), "a state is four bytes");
 
+/* Published by that: what was written before is there when the state is. */
+static inline void amps_layout_set_block(amps_layout_block *block, amps_block_state state)
+{
+    atomic_store_explicit(&block->state, (uint32_t)state, memory_order_release);
+}
+
+static inline void amps_layout_set_place(amps_layout_place *place, amps_place_state state)
+{
+    atomic_store_explicit(&place->state, (uint32_t)state, memory_order_release);
+}
+
 /* Sums of what has a check of its own. */
 uint32_t amps_layout_header_check(const amps_layout_header *header);
 uint32_t amps_layout_slot_check(const amps_layout_slot *slot);
@@ -108,6 +119,17 @@ static inline size_t amps_layout_places_size(size_t block_size)
     return block_size - AMPS_LAYOUT_PLACE_FIRST - AMPS_LAYOUT_PLACE_END;
 }
 
+/* What a block of a chain holds, and how many of them a larger record takes. */
+static inline size_t amps_layout_payload_size(size_t block_size)
+{
+    return block_size - sizeof(amps_layout_block);
+}
+
+static inline uint32_t amps_layout_chain_size(size_t block_size, size_t size)
+{
+    return (uint32_t)((size - 1) / amps_layout_payload_size(block_size) + 1);
+}
+
 static inline amps_layout_place *amps_layout_place_at(amps_layout_block *block, size_t offset)
 {
     return (amps_layout_place *)(void *)((char *)block + offset);
@@ -119,5 +141,7 @@ void amps_layout_begin(amps_layout_header *header, size_t block_size);
 const char *amps_layout_refusal(const amps_layout_header *header);
 /* The slot in force: 0 or 1; -1: both are damaged. */
 int amps_layout_slot_in_force(const amps_layout_header *header);
+/* Into the one that is not: torn in the middle, the other still holds. Says which is now. */
+int amps_layout_write_slot(amps_layout_header *header, int in_force, const amps_layout_slot *now);
 
 #endif

@@ -11,6 +11,7 @@
 #include "amps_file_recovery.h"
 #include "amps_memory.h"
 
+#define ADDS_UNCHECKED    64u /* so many in a row ask nobody how long the file is */
 #define CACHE_LINE_SIZE   64u
 #define PREFETCH_DISTANCE 512u /* bytes: what is written next is on its way already */
 #define PREFETCH_SIZE     192u
@@ -20,27 +21,24 @@
 #define KEEP_ORDER() atomic_signal_fence(memory_order_seq_cst)
 
 struct amps_file_records {
-    amps_file       *file; /* NULL: closed */
-    char            *map;  /* its first page and all blocks */
-    size_t           block_size;
-    amps_file_index  index;
-    uint64_t         assigned;
-    size_t           left;        /* bytes for records in the open block; 0: none is open */
-    uint32_t         open;        /* the block that the next small record goes into */
-    uint32_t         fill;        /* where in it */
-    amps_file_blocks blocks;      /* links of packed ones: how many records are held in them */
-    size_t           places_size; /* what fits into a packed block */
-    int              slot;        /* the one in force */
-    uint64_t         persisted;
-    uint64_t         told; /* what the slots say of `assigned` */
+    amps_file            *file;  /* NULL: closed */
+    char                 *map;   /* its first page and all blocks */
+    const amps_map_watch *watch; /* NULL: there is none, and every access asks for the size */
+    unsigned              adds;
+    size_t                block_size;
+    amps_file_index       index;
+    uint64_t              assigned;
+    size_t                left;        /* bytes for records in the open block; 0: none is open */
+    uint32_t              open;        /* the block that the next small record goes into */
+    uint32_t              fill;        /* where in it */
+    amps_file_blocks      blocks;      /* links of packed ones: how many records are held */
+    size_t                places_size; /* what fits into a packed block */
+    int                   slot;        /* the one in force */
+    uint64_t              persisted;
+    uint64_t              told; /* what the slots say of `assigned` */
 };
 
 /* ---- Places --------------------------------------------------------------------------------- */
-
-static amps_layout_header *header_of(const amps_file_records *records)
-{
-    return (amps_layout_header *)(void *)records->map;
-}
 
 static amps_layout_block *block_at(const amps_file_records *records, uint32_t index)
 {
@@ -48,27 +46,27 @@ static amps_layout_block *block_at(const amps_file_records *records, uint32_t in
                                          index * records->block_size);
 }
 
-static size_t payload_of(const amps_file_records *records)
-{
-    return records->block_size - sizeof(amps_layout_block);
-}
-
 static uint64_t size_of_file(const amps_file_records *records, uint64_t block_count)
 {
     return AMPS_LAYOUT_HEADER_SIZE + block_count * records->block_size;
 }
 
-/* Of a record that no packed block can hold. */
-static uint32_t blocks_for(const amps_file_records *records, size_t size)
+static bool is_lost(const amps_file_records *records)
 {
-    return (uint32_t)((size - 1) / payload_of(records) + 1);
+    return records->watch != NULL && amps_map_watch_is_lost(records->watch);
 }
 
-/* Before every access to the map: a byte the file no longer has would end the process. */
+static amps_status tell_lost(const amps_file_records *records, amps_failure *failure)
+{
+    return amps_file_refuse(records->file, failure, "others made it shorter, or the disk fails");
+}
+
+/* Before an access to the map. */
 static amps_status check_size(const amps_file_records *records, amps_failure *failure)
 {
     uint64_t    size;
-    amps_status status = amps_file_size(records->file, &size, failure);
+    amps_status status = is_lost(records) ? tell_lost(records, failure)
+                                          : amps_file_size(records->file, &size, failure);
     if (AMPS_UNLIKELY(status == AMPS_OK && size < size_of_file(records, records->blocks.count))) {
         status = amps_file_refuse(records->file, failure,
                                   "somebody has made it shorter: %llu bytes are left of %llu",
@@ -86,24 +84,19 @@ size_t amps_file_records_lacks(const amps_file_records *records, size_t size)
     if (AMPS_LIKELY(place <= records->left)) {
         return 0;
     }
-    uint32_t needed = place <= records->places_size ? 1 : blocks_for(records, size);
+    uint32_t needed =
+        place <= records->places_size ? 1 : amps_layout_chain_size(records->block_size, size);
     return needed > records->blocks.free_count ? needed - records->blocks.free_count : 0;
 }
 
 /* ---- Slots ---------------------------------------------------------------------------------- */
 
-/* Into the slot that is not in force: torn in the middle, the other still holds. */
 static void write_slot(amps_file_records *records)
 {
-    amps_layout_slot *before = &header_of(records)->slots[records->slot];
-    amps_layout_slot *slot = &header_of(records)->slots[!records->slot];
-    slot->generation = before->generation + 1;
-    slot->persisted = records->persisted;
-    slot->assigned = records->assigned;
-    slot->block_count = records->blocks.count;
-    slot->check = amps_layout_slot_check(slot);
-    KEEP_ORDER();
-    records->slot = !records->slot;
+    amps_layout_slot now = {.persisted = records->persisted,
+                            .assigned = records->assigned,
+                            .block_count = records->blocks.count};
+    records->slot = amps_layout_write_slot((void *)records->map, records->slot, &now);
     records->told = records->assigned;
 }
 
@@ -161,6 +154,7 @@ amps_status amps_file_records_grow(amps_file_records *records, size_t blocks, am
         amps_file_truncate(records->file, before, NULL); /* too long would do no harm, either */
         return status;
     }
+    records->watch = amps_file_watch(records->file);
     amps_file_blocks_add(&records->blocks, (uint32_t)blocks);
     write_both_slots(records);
     return AMPS_OK;
@@ -221,26 +215,16 @@ static void drop_front(amps_file_records *records, uint64_t up_to)
 
 /* ---- Adding --------------------------------------------------------------------------------- */
 
-static void set_state(amps_layout_block *block, amps_block_state state)
-{
-    atomic_store_explicit(&block->state, (uint32_t)state, memory_order_release);
-}
-
-static void set_place_state(amps_layout_place *place, amps_place_state state)
-{
-    atomic_store_explicit(&place->state, (uint32_t)state, memory_order_release);
-}
-
 /* Empty first: what its former life has left in it must never be read. */
 static void open_block(amps_file_records *records)
 {
     uint32_t           index = amps_file_blocks_take(&records->blocks);
     amps_layout_block *block = block_at(records, index);
-    set_state(block, AMPS_BLOCK_FREE);
+    amps_layout_set_block(block, AMPS_BLOCK_FREE);
     KEEP_ORDER();
-    set_place_state(amps_layout_place_at(block, AMPS_LAYOUT_PLACE_FIRST), AMPS_PLACE_FREE);
+    amps_layout_set_place(amps_layout_place_at(block, AMPS_LAYOUT_PLACE_FIRST), AMPS_PLACE_FREE);
     KEEP_ORDER();
-    set_state(block, AMPS_BLOCK_PACKED);
+    amps_layout_set_block(block, AMPS_BLOCK_PACKED);
     KEEP_ORDER();
     records->blocks.links[index] = 0;
     records->open = index;
@@ -254,13 +238,13 @@ static amps_layout_place *add_packed(amps_file_records *records, uint64_t sequen
 {
     amps_layout_block *block = block_at(records, records->open);
     amps_layout_place *place = amps_layout_place_at(block, records->fill);
-    set_place_state(amps_layout_place_at(block, records->fill + size), AMPS_PLACE_FREE);
+    amps_layout_set_place(amps_layout_place_at(block, records->fill + size), AMPS_PLACE_FREE);
     place->size = (uint32_t)bytes.size;
     place->sequence = sequence;
     place->check = amps_layout_place_check(place, records->open, records->fill);
     place->sum = amps_crc_copy(place->check, place->bytes, bytes.at, bytes.size);
     KEEP_ORDER();
-    set_place_state(place, AMPS_PLACE_RECORD);
+    amps_layout_set_place(place, AMPS_PLACE_RECORD);
     amps_file_entry entry = {
         .sequence = sequence, .block = records->open, .place = records->fill & INT32_MAX};
     amps_file_index_add(&records->index, entry);
@@ -274,10 +258,10 @@ static amps_layout_place *add_packed(amps_file_records *records, uint64_t sequen
 static void write_chain(amps_file_records *records, uint32_t first, uint64_t sequence,
                         amps_slice bytes)
 {
-    size_t     payload = payload_of(records);
+    size_t     payload = amps_layout_payload_size(records->block_size);
     amps_slice left = bytes;
     for (uint32_t at = first; at != AMPS_LAYOUT_NO_BLOCK; at = records->blocks.links[at]) {
-        set_state(block_at(records, at), AMPS_BLOCK_FREE); /* it may be an old head, or packed */
+        amps_layout_set_block(block_at(records, at), AMPS_BLOCK_FREE); /* it may be an old head */
     }
     KEEP_ORDER();
     for (uint32_t at = first; at != AMPS_LAYOUT_NO_BLOCK; at = records->blocks.links[at]) {
@@ -289,7 +273,7 @@ static void write_chain(amps_file_records *records, uint32_t first, uint64_t seq
         left.at += piece;
         left.size -= piece;
         if (at != first) {
-            set_state(block, AMPS_BLOCK_CONTINUATION);
+            amps_layout_set_block(block, AMPS_BLOCK_CONTINUATION);
         }
     }
     amps_layout_block *head = block_at(records, first);
@@ -301,7 +285,8 @@ static void write_chain(amps_file_records *records, uint32_t first, uint64_t seq
 static void add_chain(amps_file_records *records, uint64_t sequence, amps_slice bytes)
 {
     uint32_t first = amps_file_blocks_take(&records->blocks), last = first;
-    for (uint32_t count = blocks_for(records, bytes.size); count > 1; count--) {
+    for (uint32_t count = amps_layout_chain_size(records->block_size, bytes.size); count > 1;
+         count--) {
         uint32_t next = amps_file_blocks_take(&records->blocks);
         records->blocks.links[last] = next;
         last = next;
@@ -309,19 +294,19 @@ static void add_chain(amps_file_records *records, uint64_t sequence, amps_slice 
     records->blocks.links[last] = AMPS_LAYOUT_NO_BLOCK;
     write_chain(records, first, sequence, bytes);
     KEEP_ORDER();
-    set_state(block_at(records, first), AMPS_BLOCK_HEAD);
+    amps_layout_set_block(block_at(records, first), AMPS_BLOCK_HEAD);
     amps_file_index_add(&records->index, (amps_file_entry){.sequence = sequence, .block = first});
 }
 
-/* The last one, which did not reach the disk. */
+/* The last one, which did not reach the file or the disk. */
 static void take_back(amps_file_records *records)
 {
     amps_file_entry    entry = *amps_file_index_last(&records->index);
     amps_layout_block *block = block_at(records, entry.block);
     if (entry.place == 0) {
-        set_state(block, AMPS_BLOCK_FREE);
+        amps_layout_set_block(block, AMPS_BLOCK_FREE);
     } else {
-        set_place_state(amps_layout_place_at(block, entry.place), AMPS_PLACE_FREE);
+        amps_layout_set_place(amps_layout_place_at(block, entry.place), AMPS_PLACE_FREE);
         records->left += records->fill - entry.place;
         records->fill = entry.place;
     }
@@ -339,10 +324,18 @@ static void prefetch_behind(const amps_layout_place *place, size_t size)
     }
 }
 
+/* Where the map is watched: now and then, for a cut in the middle of a page. */
+static amps_status check_size_at_times(amps_file_records *records, bool always,
+                                       amps_failure *failure)
+{
+    bool asks = always || records->watch == NULL || records->adds++ % ADDS_UNCHECKED == 0;
+    return asks ? check_size(records, failure) : AMPS_OK;
+}
+
 amps_status amps_file_records_add(amps_file_records *records, uint64_t sequence, amps_slice bytes,
                                   bool syncs, amps_failure *failure)
 {
-    amps_status status = check_size(records, failure);
+    amps_status status = check_size_at_times(records, syncs, failure);
     AMPS_ASSERT(amps_file_records_lacks(records, bytes.size) == 0);
     if (AMPS_UNLIKELY(status != AMPS_OK)) {
         return status;
@@ -359,7 +352,12 @@ amps_status amps_file_records_add(amps_file_records *records, uint64_t sequence,
     } else {
         add_chain(records, sequence, bytes);
     }
-    if (AMPS_UNLIKELY(syncs) && (status = amps_file_sync(records->file, failure)) != AMPS_OK) {
+    if (AMPS_UNLIKELY(is_lost(records))) {
+        status = tell_lost(records, failure);
+    } else if (AMPS_UNLIKELY(syncs)) {
+        status = amps_file_sync(records->file, failure);
+    }
+    if (AMPS_UNLIKELY(status != AMPS_OK)) {
         take_back(records);
         return status;
     }
@@ -390,9 +388,9 @@ static void bury(amps_file_records *records, amps_file_entry *entry)
 {
     amps_layout_block *block = block_at(records, entry->block);
     if (entry->place != 0) {
-        set_place_state(amps_layout_place_at(block, entry->place), AMPS_PLACE_TOMBSTONE);
+        amps_layout_set_place(amps_layout_place_at(block, entry->place), AMPS_PLACE_TOMBSTONE);
     } else {
-        set_state(block, AMPS_BLOCK_TOMBSTONE);
+        amps_layout_set_block(block, AMPS_BLOCK_TOMBSTONE);
         free_chain(records, records->blocks.links[entry->block]);
         records->blocks.links[entry->block] = AMPS_LAYOUT_NO_BLOCK;
     }
@@ -449,7 +447,7 @@ static amps_status read_chain(const amps_file_records *records, const amps_file_
                               char *out, size_t out_size, size_t *size, amps_failure *failure)
 {
     const amps_layout_block *head = block_at(records, entry->block);
-    size_t                   payload = payload_of(records), left = *size = head->size;
+    size_t payload = amps_layout_payload_size(records->block_size), left = *size = head->size;
     if (head->sequence != entry->sequence ||
         head->check != amps_layout_block_check(head, entry->block)) {
         return is_damaged(records, entry, failure);
@@ -596,6 +594,7 @@ static amps_status recover(amps_file_records *records, amps_failure *failure)
     records->told = slot->assigned;
     status = amps_file_map(records->file, (size_t)size_of_file(records, slot->block_count),
                            &records->map, failure);
+    records->watch = amps_file_watch(records->file);
     if (status == AMPS_OK && !amps_file_blocks_make_room(&records->blocks, slot->block_count)) {
         status = AMPS_NO_MEMORY;
     }
@@ -676,6 +675,7 @@ amps_status amps_file_records_close(amps_file_records *records, size_t blocks,
     amps_file_close(records->file);
     records->file = NULL;
     records->map = NULL;
+    records->watch = NULL;
     return status;
 }
 

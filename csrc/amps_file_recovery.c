@@ -189,8 +189,8 @@ static amps_status follow(const amps_recovery *recovery, const amps_file_entry *
                           uint32_t *chain, size_t count, amps_failure *failure)
 {
     const amps_layout_block *first = block_at(recovery, one->block), *block = first;
-    size_t                   payload = recovery->block_size - sizeof *block, left = first->size;
-    uint32_t                 sum = 0, index = one->block;
+    size_t   payload = amps_layout_payload_size(recovery->block_size), left = first->size;
+    uint32_t sum = 0, index = one->block;
     for (size_t at = 0; at < count; at++) {
         size_t piece = left < payload ? left : payload;
         chain[at] = index;
@@ -224,8 +224,7 @@ static amps_status hand_over(const amps_recovery *recovery, const amps_file_entr
         return recovery->found(recovery->context, one, &one->block, 1, failure);
     }
     uint32_t size = block_at(recovery, one->block)->size;
-    size_t   payload = recovery->block_size - sizeof(amps_layout_block);
-    size_t   count = size == 0 ? 1 : (size - 1) / payload + 1;
+    size_t   count = size == 0 ? 1 : amps_layout_chain_size(recovery->block_size, size);
     if (count > recovery->block_count) {
         return damaged(recovery, failure, one->block, "it is larger than the file");
     }
