@@ -23,7 +23,7 @@ typedef enum amps_bookmark_verdict {
 typedef struct amps_bookmark_item {
     uint64_t sequence;
     uint32_t publisher; /* its number, from 1; the highest bit: discarded */
-    uint32_t hash;
+    uint32_t hash;      /* once it is in the table */
 } amps_bookmark_item;
 
 typedef struct amps_bookmark_point { /* a bookmark that owns its text */
@@ -46,6 +46,7 @@ typedef struct amps_bookmark_items {
                                         twice */
     uint32_t            waiting;     /* how many of those are not discarded */
     amps_bookmark_table by_bookmark; /* the low half of the index */
+    uint64_t            looked_at;   /* the ring before this index is in the table */
 
     amps_bookmark_publishers publishers;
     uint32_t                 last_publisher; /* of the last message */
@@ -78,7 +79,6 @@ AMPS_INTERNAL bool amps_bookmark_items_is_empty(const amps_bookmark_items *items
 typedef struct amps_bookmark_place {
     amps_bookmark bookmark;
     uint32_t      publisher; /* its number, 0: unknown */
-    uint32_t      hash;      /* of publisher and sequence, if the publisher is known */
 } amps_bookmark_place;
 
 /* false: no bookmark of a message (see amps_bookmark_parse). */
@@ -92,11 +92,11 @@ AMPS_INTERNAL bool amps_bookmark_items_at(const amps_bookmark_items *items, uint
                                           amps_bookmark *bookmark, bool *is_discarded);
 
 /* *index is 0 of one that is not in the ring. */
-AMPS_INTERNAL amps_bookmark_verdict amps_bookmark_items_judge(const amps_bookmark_items *items,
+AMPS_INTERNAL amps_bookmark_verdict amps_bookmark_items_judge(amps_bookmark_items       *items,
                                                               const amps_bookmark_place *place,
                                                               uint64_t                  *index);
 /* Of one in the ring, or 0. */
-AMPS_INTERNAL uint64_t amps_bookmark_items_index(const amps_bookmark_items *items,
+AMPS_INTERNAL uint64_t amps_bookmark_items_index(amps_bookmark_items       *items,
                                                  const amps_bookmark_place *place);
 /* The first that is not discarded, or 0. */
 AMPS_INTERNAL uint64_t amps_bookmark_items_oldest(const amps_bookmark_items *items);

@@ -243,7 +243,7 @@ static bool reserve_sub(amps_bookmark_store *store)
         store->subs = larger;
         store->sub_room = room;
     }
-    return amps_bookmark_table_reserve(&store->by_id);
+    return amps_bookmark_table_reserve(&store->by_id, store->sub_count + 1);
 }
 
 static amps_bookmark_sub *new_sub(amps_bookmark_store *store, amps_slice id, uint32_t hash)
