@@ -20,6 +20,7 @@ cdef class BookmarkStore:
     cdef bint told_trouble
     cdef object last_id                # of the last message discarded, and its state
     cdef amps_bookmark_sub *last_sub
+    cdef uint32_t last_tag
     cdef object __weakref__
 
     def __cinit__(self, *args, **kwargs):
@@ -93,12 +94,16 @@ cdef class BookmarkStore:
     cdef amps_bookmark_sub *sub_of(self, Message message) except NULL:
         """That of a message from a server; most are of the subscription that the last was of."""
         cdef amps_slice id = message.view.sub_id
+        if message.view.bookmark_tag != 0 and message.view.bookmark_tag == self.last_tag:
+            return self.last_sub  # which noted it
         self.check()
         if self.last_id is not None and PyBytes_GET_SIZE(self.last_id) == <Py_ssize_t>id.size \
                 and memcmp(PyBytes_AS_STRING(self.last_id), id.at, id.size) == 0:
             return self.last_sub
+        kept = PyBytes_FromStringAndSize(id.at, id.size)
         self.last_sub = self.sub(message.get_sub_id())
-        self.last_id = PyBytes_FromStringAndSize(id.at, id.size)
+        self.last_tag = amps_bookmark_sub_tag(self.last_sub)
+        self.last_id = kept
         return self.last_sub
 
     def log(self, message):

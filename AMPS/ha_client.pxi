@@ -199,12 +199,18 @@ cdef int discard_in(BookmarkStore store, Message message) except -1:
     """The quick way: by what lies in the message, without making objects."""
     cdef amps_slice bookmark
     cdef c_bool escaped = True
-    if message.own is not None or message.view.bookmark_index == 0 \
-            or amps_message_field(&message.view, AMPS_FIELD_BOOKMARK, &bookmark, &escaped) \
-            != AMPS_OK or escaped:
+    cdef amps_status status
+    if message.own is not None or message.view.bookmark_index == 0:
         store.discard_message(message)
         return 0
-    cdef amps_status status = amps_bookmark_discard(store.sub_of(message), bookmark)
+    if message.view.bookmark_size != 0:
+        status = amps_bookmark_discard_message(store.sub_of(message), &message.view)
+    elif amps_message_field(&message.view, AMPS_FIELD_BOOKMARK, &bookmark, &escaped) \
+            == AMPS_OK and not escaped:
+        status = amps_bookmark_discard(store.sub_of(message), bookmark)
+    else:
+        store.discard_message(message)
+        return 0
     if status != AMPS_OK:
         check_bookmark_status(status, message.get_sub_id())
     return 0

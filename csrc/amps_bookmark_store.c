@@ -232,6 +232,16 @@ static amps_bookmark_sub *find_sub(const amps_bookmark_store *store, amps_slice 
     return NULL;
 }
 
+uint32_t amps_bookmark_sub_tag(const amps_bookmark_sub *sub) { return sub->tag; }
+
+/* Whoever has tag 0 must do without. */
+static uint32_t new_tag(void)
+{
+    static _Atomic uint64_t count;
+    uint64_t                tag = atomic_fetch_add_explicit(&count, 1, memory_order_relaxed) + 1;
+    return tag <= UINT32_MAX ? (uint32_t)tag : 0;
+}
+
 static bool reserve_sub(amps_bookmark_store *store)
 {
     if (store->sub_count == store->sub_room) {
@@ -256,6 +266,7 @@ static amps_bookmark_sub *new_sub(amps_bookmark_store *store, amps_slice id, uin
     sub->store = store;
     sub->events = store->events;
     sub->grown_at = AMPS_BOOKMARK_GROWN_MIN;
+    sub->tag = new_tag();
     sub->id_size = id.size;
     if (id.size > 0) {
         memcpy(sub->id, id.at, id.size);
@@ -339,8 +350,19 @@ static void refuse(outcome *told)
     problem(told, AMPS_STORE, "a message's bookmark is none, and cannot be noted");
 }
 
-amps_bookmark_verdict amps_bookmark_receive(amps_bookmark_sub *sub, amps_slice bookmark,
-                                            uint64_t *index)
+/* Where a bookmark belongs; false: it is none. */
+static bool find(const amps_bookmark_items *items, const amps_bookmark *bookmark,
+                 amps_bookmark_place *place)
+{
+    if (AMPS_LIKELY(bookmark->publisher != 0)) {
+        amps_bookmark_items_place(items, bookmark, place);
+        return true;
+    }
+    return amps_bookmark_items_find(items, bookmark->text, place);
+}
+
+static amps_bookmark_verdict receive(amps_bookmark_sub *sub, const amps_bookmark *bookmark,
+                                     uint64_t *index)
 {
     amps_bookmark_verdict verdict = AMPS_BOOKMARK_NEW;
     amps_bookmark_place   place;
@@ -350,7 +372,7 @@ amps_bookmark_verdict amps_bookmark_receive(amps_bookmark_sub *sub, amps_slice b
         return verdict;
     }
     lock(sub, &told);
-    if (AMPS_LIKELY(amps_bookmark_items_find(&sub->items, bookmark, &place))) {
+    if (AMPS_LIKELY(find(&sub->items, bookmark, &place))) {
         verdict = amps_bookmark_items_judge(&sub->items, &place, index);
         if (verdict == AMPS_BOOKMARK_NEW) {
             *index = add(sub, &place, &told);
@@ -360,6 +382,22 @@ amps_bookmark_verdict amps_bookmark_receive(amps_bookmark_sub *sub, amps_slice b
         refuse(&told);
     }
     unlock(sub, &told);
+    return verdict;
+}
+
+amps_bookmark_verdict amps_bookmark_receive(amps_bookmark_sub *sub, amps_slice bookmark,
+                                            uint64_t *index)
+{
+    return receive(sub, &(amps_bookmark){.text = bookmark}, index);
+}
+
+amps_bookmark_verdict amps_bookmark_receive_message(amps_bookmark_sub   *sub,
+                                                    const amps_bookmark *bookmark,
+                                                    amps_message        *message)
+{
+    amps_bookmark_verdict verdict = receive(sub, bookmark, &message->bookmark_index);
+    message->bookmark_tag = sub->tag;
+    message->is_again = verdict == AMPS_BOOKMARK_AGAIN;
     return verdict;
 }
 
@@ -414,38 +452,43 @@ static amps_status discard(amps_bookmark_sub *sub, uint64_t index, const amps_bo
     return note(sub, AMPS_BOOKMARK_DONE, bookmark, told) == AMPS_CLOSED ? AMPS_CLOSED : AMPS_OK;
 }
 
-amps_status amps_bookmark_discard(amps_bookmark_sub *sub, amps_slice bookmark)
+/* By the index if it is there; else by the bookmark's text, if there is one. */
+static amps_status discard_either(amps_bookmark_sub *sub, uint64_t index, amps_slice text)
 {
     amps_bookmark_place place;
+    bool                is_discarded;
     outcome             told;
     amps_status         status = usable(sub->store);
     if (AMPS_UNLIKELY(status != AMPS_OK)) {
         return status;
     }
     lock(sub, &told);
-    if (amps_bookmark_items_find(&sub->items, bookmark, &place)) {
-        uint64_t index = amps_bookmark_items_index(&sub->items, &place);
+    if (amps_bookmark_items_at(&sub->items, index, &place.bookmark, &is_discarded)) {
+        status = discard(sub, index, &place.bookmark, &told);
+    } else if (text.size > 0 && amps_bookmark_items_find(&sub->items, text, &place)) {
+        index = amps_bookmark_items_index(&sub->items, &place);
         status = discard(sub, index, &place.bookmark, &told);
     }
     unlock(sub, &told);
     return status;
 }
 
+amps_status amps_bookmark_discard(amps_bookmark_sub *sub, amps_slice bookmark)
+{
+    return discard_either(sub, 0, bookmark);
+}
+
 amps_status amps_bookmark_discard_index(amps_bookmark_sub *sub, uint64_t index)
 {
-    amps_bookmark bookmark;
-    bool          is_discarded;
-    outcome       told;
-    amps_status   status = usable(sub->store);
-    if (AMPS_UNLIKELY(status != AMPS_OK)) {
-        return status;
-    }
-    lock(sub, &told);
-    if (amps_bookmark_items_at(&sub->items, index, &bookmark, &is_discarded)) {
-        status = discard(sub, index, &bookmark, &told);
-    }
-    unlock(sub, &told);
-    return status;
+    return discard_either(sub, index, (amps_slice){NULL, 0});
+}
+
+/* The index may be gone, and the bookmark be there under another. */
+amps_status amps_bookmark_discard_message(amps_bookmark_sub *sub, const amps_message *message)
+{
+    bool       is_ours = sub->tag != 0 && message->bookmark_tag == sub->tag;
+    amps_slice text = {message->header.at + message->bookmark_at, message->bookmark_size};
+    return discard_either(sub, is_ours ? message->bookmark_index : 0, text);
 }
 
 /* ---- Persisted points ------------------------------------------------------------------------*/

@@ -28,7 +28,7 @@ STEPS = (
     ("bookmark_inside", "stored"),
     ("bookmark_store",),
     ("bookmark_opening", "routes"),
-    ("deliveries",),
+    ("deliveries", "known"),
     ("reader",),
     ("client",),
     ("client_commands",),
