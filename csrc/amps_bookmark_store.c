@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "amps_bookmark_inside.h"
-#include "amps_bookmark_list.h"
 #include "amps_memory.h"
 
 #define usable amps_bookmark_usable
@@ -68,10 +67,14 @@ static void lock(amps_bookmark_sub *sub, outcome *told)
     amps_mutex_lock(&sub->lock);
 }
 
+static bool has_news(const outcome *told)
+{
+    return told->changed || told->grown > 0 || told->problem != AMPS_OK || told->is_off_disk;
+}
+
 static void unlock(amps_bookmark_sub *sub, outcome *told)
 {
-    bool anything =
-        told->changed || told->grown > 0 || told->problem != AMPS_OK || told->is_off_disk;
+    bool anything = has_news(told);
     if (anything) {
         told->events = sub->events;
     }
@@ -361,59 +364,67 @@ static bool find(const amps_bookmark_items *items, const amps_bookmark *bookmark
     return amps_bookmark_items_find(items, bookmark->text, place);
 }
 
+/* The lock is held. */
 static amps_bookmark_verdict receive(amps_bookmark_sub *sub, const amps_bookmark *bookmark,
-                                     uint64_t *index)
+                                     uint64_t *index, outcome *told)
 {
     amps_bookmark_verdict verdict = AMPS_BOOKMARK_NEW;
     amps_bookmark_place   place;
-    outcome               told;
     *index = 0;
-    if (AMPS_UNLIKELY(usable(sub->store) != AMPS_OK)) {
-        return verdict;
-    }
-    lock(sub, &told);
     if (AMPS_LIKELY(find(&sub->items, bookmark, &place))) {
         verdict = amps_bookmark_items_judge(&sub->items, &place, index);
-        if (verdict == AMPS_BOOKMARK_NEW) {
-            *index = add(sub, &place, &told);
+        if (AMPS_LIKELY(verdict == AMPS_BOOKMARK_NEW)) {
+            *index = add(sub, &place, told);
         }
         sub->items.is_recovered = false;
     } else {
-        refuse(&told);
+        refuse(told);
     }
-    unlock(sub, &told);
     return verdict;
 }
 
 amps_bookmark_verdict amps_bookmark_receive(amps_bookmark_sub *sub, amps_slice bookmark,
                                             uint64_t *index)
 {
-    return receive(sub, &(amps_bookmark){.text = bookmark}, index);
-}
-
-amps_bookmark_verdict amps_bookmark_receive_message(amps_bookmark_sub   *sub,
-                                                    const amps_bookmark *bookmark,
-                                                    amps_message        *message)
-{
-    amps_bookmark_verdict verdict = receive(sub, bookmark, &message->bookmark_index);
-    message->bookmark_tag = sub->tag;
-    message->is_again = verdict == AMPS_BOOKMARK_AGAIN;
+    amps_bookmark_verdict verdict = AMPS_BOOKMARK_NEW;
+    outcome               told;
+    *index = 0;
+    if (AMPS_LIKELY(usable(sub->store) == AMPS_OK)) {
+        lock(sub, &told);
+        verdict = receive(sub, &(amps_bookmark){.text = bookmark}, index, &told);
+        unlock(sub, &told);
+    }
     return verdict;
 }
 
-bool amps_bookmark_is_discarded(amps_bookmark_sub *sub, amps_slice bookmark)
+/* What one of them leads to is told before the next. */
+bool amps_bookmark_receive_all(amps_bookmark_sub *sub, amps_bookmark_note *notes, size_t count)
 {
-    bool                is_discarded = false;
-    amps_bookmark_place place;
-    uint64_t            index;
-    if (usable(sub->store) == AMPS_OK) {
-        amps_mutex_lock(&sub->lock);
-        is_discarded =
-            amps_bookmark_items_find(&sub->items, bookmark, &place) &&
-            amps_bookmark_items_judge(&sub->items, &place, &index) == AMPS_BOOKMARK_DISCARDED;
-        amps_mutex_unlock(&sub->lock);
+    bool    any_discarded = false;
+    bool    is_usable = usable(sub->store) == AMPS_OK;
+    outcome told;
+    if (is_usable) {
+        lock(sub, &told);
     }
-    return is_discarded;
+    for (size_t i = 0; i < count; i++) {
+        amps_message *message = notes[i].message;
+        message->bookmark_tag = sub->tag;
+        message->bookmark_index = 0;
+        notes[i].verdict = AMPS_BOOKMARK_NEW;
+        if (AMPS_LIKELY(is_usable)) {
+            notes[i].verdict = receive(sub, &notes[i].bookmark, &message->bookmark_index, &told);
+        }
+        message->is_again = notes[i].verdict == AMPS_BOOKMARK_AGAIN;
+        any_discarded = any_discarded || notes[i].verdict == AMPS_BOOKMARK_DISCARDED;
+        if (AMPS_UNLIKELY(is_usable && has_news(&told))) {
+            unlock(sub, &told);
+            lock(sub, &told);
+        }
+    }
+    if (is_usable) {
+        unlock(sub, &told);
+    }
+    return any_discarded;
 }
 
 amps_status amps_bookmark_log(amps_bookmark_sub *sub, amps_slice bookmark, uint64_t *index)
@@ -609,49 +620,6 @@ amps_status amps_bookmark_recover(amps_bookmark_sub *sub, amps_slice list)
     status = status == AMPS_OK ? note_all(sub, &told) : status;
     unlock(sub, &told);
     return status;
-}
-
-/* ---- Asking ----------------------------------------------------------------------------------*/
-
-size_t amps_bookmark_most_recent(amps_bookmark_sub *sub, char *out, size_t out_size)
-{
-    if (usable(sub->store) == AMPS_FORKED) {
-        return 0;
-    }
-    amps_mutex_lock(&sub->lock);
-    size_t size = amps_bookmark_items_write(&sub->items, out, out_size);
-    amps_mutex_unlock(&sub->lock);
-    return size;
-}
-
-uint64_t amps_bookmark_oldest(amps_bookmark_sub *sub)
-{
-    if (usable(sub->store) == AMPS_FORKED) {
-        return 0;
-    }
-    amps_mutex_lock(&sub->lock);
-    uint64_t index = amps_bookmark_items_oldest(&sub->items);
-    amps_mutex_unlock(&sub->lock);
-    return index;
-}
-
-size_t amps_bookmark_common(amps_bookmark_sub *const *subs, size_t count, char *out,
-                            size_t out_size)
-{
-    amps_bookmark_list list;
-    amps_status        status = AMPS_OK;
-    amps_bookmark_list_init(&list, count > 0 ? subs[0]->store->seed : 0);
-    for (size_t i = 0; i < count && status == AMPS_OK; i++) {
-        status = usable(subs[i]->store) == AMPS_FORKED ? AMPS_FORKED : AMPS_OK;
-        if (status == AMPS_OK) {
-            amps_mutex_lock(&subs[i]->lock);
-            status = amps_bookmark_list_join(&list, &subs[i]->items);
-            amps_mutex_unlock(&subs[i]->lock);
-        }
-    }
-    size_t size = status == AMPS_OK ? amps_bookmark_list_write(&list, out, out_size) : 0;
-    amps_bookmark_list_fini(&list);
-    return size;
 }
 
 /* ---- Forgetting ------------------------------------------------------------------------------*/

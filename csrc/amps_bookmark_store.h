@@ -62,12 +62,15 @@ uint32_t amps_bookmark_sub_tag(const amps_bookmark_sub *sub);
  * most_recent gives until it came again and was noted. */
 amps_bookmark_verdict amps_bookmark_receive(amps_bookmark_sub *sub, amps_slice bookmark,
                                             uint64_t *index);
-/* The same for a message: gives it its index, the tag, and whether it came before. A bookmark whose
- * publisher is 0 is read from its text first. */
-amps_bookmark_verdict amps_bookmark_receive_message(amps_bookmark_sub   *sub,
-                                                    const amps_bookmark *bookmark,
-                                                    amps_message        *message);
-bool                  amps_bookmark_is_discarded(amps_bookmark_sub *sub, amps_slice bookmark);
+/* The same for several messages, in order and in one go: each gets its index, the tag, and whether
+ * it came before. true: one of them was discarded. */
+typedef struct amps_bookmark_note {
+    amps_bookmark         bookmark; /* if its publisher is 0 it is read from its text first */
+    amps_message         *message;
+    amps_bookmark_verdict verdict;
+} amps_bookmark_note;
+bool amps_bookmark_receive_all(amps_bookmark_sub *sub, amps_bookmark_note *notes, size_t count);
+bool amps_bookmark_is_discarded(amps_bookmark_sub *sub, amps_slice bookmark);
 /* Notes it, or gives the index it has. AMPS_STORE: no bookmark. */
 amps_status amps_bookmark_log(amps_bookmark_sub *sub, amps_slice bookmark, uint64_t *index);
 /* Unknown, or discarded before: AMPS_OK. Indexes are never used twice, not after a purge either. */

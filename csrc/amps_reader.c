@@ -111,8 +111,8 @@ static bool next_id(amps_slice *list, amps_slice *id)
 static bool is_had(amps_reader *reader, const amps_route *route, const amps_bookmark *bookmark,
                    amps_message *message)
 {
-    bool is_discarded = amps_bookmark_receive_message(route->sink.bookmarks, bookmark, message) ==
-                        AMPS_BOOKMARK_DISCARDED;
+    amps_bookmark_note note = {.bookmark = *bookmark, .message = message};
+    bool               is_discarded = amps_bookmark_receive_all(route->sink.bookmarks, &note, 1);
     if (is_discarded) {
         amps_deliveries_tell(&reader->out, AMPS_FOR_DUPLICATE, message);
     }
@@ -124,6 +124,11 @@ static amps_status route_known(amps_reader *reader, amps_slice payload, size_t b
 {
     amps_route  *route = reader->known.route;
     amps_message message;
+    if (bookmark_size > 0 && amps_deliveries_collects(route)) {
+        amps_known_view(&reader->known, payload, bookmark_size,
+                        amps_deliveries_place(&reader->out, route, bookmark));
+        return AMPS_OK;
+    }
     amps_known_view(&reader->known, payload, bookmark_size, &message);
     if (bookmark_size > 0 && is_had(reader, route, bookmark, &message)) {
         return AMPS_OK;
@@ -444,6 +449,7 @@ static amps_status route_frame(amps_reader *reader, amps_slice payload)
     if (AMPS_LIKELY(amps_known_is(&reader->known, changes, payload, &bookmark_size, &bookmark))) {
         return route_known(reader, payload, bookmark_size, &bookmark);
     }
+    amps_deliveries_settle(&reader->out);
     if (payload.size == 0) { /* legal and meaningless */
         return AMPS_OK;
     }

@@ -26,7 +26,10 @@ static amps_bookmark_verdict receive_parsed(amps_bookmark_sub *by, amps_message 
     if (!amps_bookmark_parse(message->header, &bookmark) || bookmark.publisher == 0) {
         bookmark = (amps_bookmark){.text = message->header};
     }
-    return amps_bookmark_receive_message(by, &bookmark, message);
+    amps_bookmark_note note = {.bookmark = bookmark, .message = message};
+    bool               any = amps_bookmark_receive_all(by, &note, 1);
+    CHECK(any == (note.verdict == AMPS_BOOKMARK_DISCARDED));
+    return note.verdict;
 }
 
 static void new_message(amps_message *message, uint64_t index)

@@ -298,28 +298,6 @@ static void sub_ids_are_found_and_apart(void)
     done();
 }
 
-static void several_subscriptions_have_one_list(void)
-{
-    fresh();
-    char               out[256], text[TEXT_SIZE];
-    amps_bookmark_sub *subs[3] = {sub, sub_of(store, "t"), sub_of(store, "u")};
-    CHECK_STATUS(amps_bookmark_recover(subs[0], wire("A5,B7", text)), AMPS_OK);
-    CHECK_STATUS(amps_bookmark_recover(subs[1], wire("A3,C1", text)), AMPS_OK);
-    persisted(subs[1], "Z9");
-    begin(subs[2], "X4");
-    size_t size = amps_bookmark_common(subs, 3, out, sizeof out);
-    CHECK_TEXT(((amps_slice){out, size}), wire("A3,B7,C1,Z9,X4", text).at);
-    CHECK_NUMBER(amps_bookmark_common(subs, 3, NULL, 0), size);
-    CHECK_STATUS(amps_bookmark_purge(subs[2]), AMPS_OK);
-    size = amps_bookmark_common(subs, 3, out, sizeof out);
-    CHECK_TEXT(((amps_slice){out, size}), wire("A3,B7,C1,Z9,0", text).at);
-    CHECK_NUMBER(amps_bookmark_common(subs, 0, out, sizeof out), 0);
-    amps_memory_fail_at(1, 1);
-    CHECK_NUMBER(amps_bookmark_common(subs, 3, out, sizeof out), 0);
-    amps_memory_fail_at(0, 0);
-    done();
-}
-
 /* ---- Ends ------------------------------------------------------------------------------------*/
 
 static void a_closed_store_says_so(void)
@@ -427,7 +405,6 @@ int main(void)
     RUN(a_change_is_told_only_when_the_list_may_have_changed);
     RUN(growth_is_told_at_every_double);
     RUN(sub_ids_are_found_and_apart);
-    RUN(several_subscriptions_have_one_list);
     RUN(a_closed_store_says_so);
     RUN(a_child_of_a_fork_can_do_nothing);
     RUN(many_in_any_order_leave_nothing_behind);
