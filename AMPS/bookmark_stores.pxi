@@ -21,6 +21,7 @@ cdef class BookmarkStore:
     cdef object last_id                # of the last message discarded, and its state
     cdef amps_bookmark_sub *last_sub
     cdef uint32_t last_tag
+    cdef bint may_wait                 # discards need not come at once: see discarding.pxi
     cdef object __weakref__
 
     def __cinit__(self, *args, **kwargs):
@@ -39,8 +40,10 @@ cdef class BookmarkStore:
         return f"<{type(self).__name__} {where}>"
 
     cdef int check(self) except -1:
+        """Before anything is asked or told."""
         if self.core is NULL:
             raise _exceptions.UsageException("this store's __init__ has not been called")
+        settle_discards()
         return 0
 
     cdef int begin(self, amps_status status, const amps_failure *failure, object adapter) except -1:
@@ -247,6 +250,7 @@ cdef class MemoryBookmarkStore(BookmarkStore):
         if self.core is not NULL:
             raise _exceptions.UsageException("a store is initialised once")
         self.begin(amps_bookmark_store_new(&self.core), NULL, adapter)
+        self.may_wait = adapter is None
 
 
 cdef class MMapBookmarkStore(BookmarkStore):

@@ -193,24 +193,3 @@ cdef class HAClient(Recovering):
         prune = getattr(self.bookmarks, "prune", None)
         if prune is not None:
             prune() if tmp_file_name is None else prune(tmp_file_name)
-
-
-cdef int discard_in(BookmarkStore store, Message message) except -1:
-    """The quick way: by what lies in the message, without making objects."""
-    cdef amps_slice bookmark
-    cdef c_bool escaped = True
-    cdef amps_status status
-    if message.own is not None or message.view.bookmark_index == 0:
-        store.discard_message(message)
-        return 0
-    if message.view.bookmark_size != 0:
-        status = amps_bookmark_discard_message(store.sub_of(message), &message.view)
-    elif amps_message_field(&message.view, AMPS_FIELD_BOOKMARK, &bookmark, &escaped) \
-            == AMPS_OK and not escaped:
-        status = amps_bookmark_discard(store.sub_of(message), bookmark)
-    else:
-        store.discard_message(message)
-        return 0
-    if status != AMPS_OK:
-        check_bookmark_status(status, message.get_sub_id())
-    return 0

@@ -221,7 +221,7 @@ uint64_t amps_bookmark_items_oldest(const amps_bookmark_items *items)
 bool amps_bookmark_items_at(const amps_bookmark_items *items, uint64_t index,
                             amps_bookmark *bookmark, bool *is_discarded)
 {
-    if (index < items->first || index >= items->next) {
+    if (!amps_bookmark_items_has(items, index)) {
         return false;
     }
     const amps_bookmark_item      *item = item_at(items, index);
@@ -293,6 +293,32 @@ static amps_status pin(amps_bookmark_items *items, const amps_bookmark *bookmark
     return AMPS_NO_MEMORY;
 }
 
+/* There is room for it. */
+static inline uint64_t put(amps_bookmark_items *items, uint32_t number, uint64_t sequence)
+{
+    amps_bookmark_publisher *publisher = publisher_at(items, number);
+    uint64_t                 index = items->next++;
+    publisher->live++;
+    publisher->waiting++;
+    if (sequence > publisher->high) {
+        publisher->high = sequence;
+    }
+    *item_at(items, index) = (amps_bookmark_item){sequence, number, 0};
+    items->waiting++;
+    items->last_publisher = number;
+    return index;
+}
+
+uint64_t amps_bookmark_items_add_next(amps_bookmark_items *items, const amps_bookmark *bookmark)
+{
+    uint32_t count = amps_bookmark_items_count(items);
+    return has_last_publisher(items, bookmark) &&
+                   bookmark->sequence > publisher_at(items, items->last_publisher)->high &&
+                   count < items->ring_size && !items->is_pinned && reserve_item(items)
+               ? put(items, items->last_publisher, bookmark->sequence)
+               : 0;
+}
+
 amps_status amps_bookmark_items_add(amps_bookmark_items *items, const amps_bookmark_place *place)
 {
     const amps_bookmark *bookmark = &place->bookmark;
@@ -301,16 +327,7 @@ amps_status amps_bookmark_items_add(amps_bookmark_items *items, const amps_bookm
                                                      &items->publishers, bookmark)) == 0)) {
         return pin(items, bookmark);
     }
-    amps_bookmark_publisher *publisher = publisher_at(items, number);
-    publisher->live++;
-    publisher->waiting++;
-    if (bookmark->sequence > publisher->high) {
-        publisher->high = bookmark->sequence;
-    }
-    uint64_t index = items->next++;
-    *item_at(items, index) = (amps_bookmark_item){bookmark->sequence, number, 0};
-    items->waiting++;
-    items->last_publisher = number;
+    put(items, number, bookmark->sequence);
     if (AMPS_UNLIKELY(items->is_pinned) && pin_hash(items, bookmark) == items->pin_hash) {
         items->pin_is_gone = true;
     }
@@ -397,7 +414,7 @@ static bool let_fall(amps_bookmark_items *items)
 bool amps_bookmark_items_discard(amps_bookmark_items *items, uint64_t index, bool *fell)
 {
     *fell = false;
-    if (index < items->first || index >= items->next ||
+    if (!amps_bookmark_items_has(items, index) ||
         (item_at(items, index)->publisher & DISCARDED) != 0) {
         return false;
     }

@@ -104,6 +104,11 @@ AMPS_INTERNAL uint64_t amps_bookmark_items_oldest(const amps_bookmark_items *ite
 AMPS_INTERNAL amps_status amps_bookmark_items_add(amps_bookmark_items       *items,
                                                   const amps_bookmark_place *place);
 
+/* Most messages are the next of the publisher of the one before: judged and put at the end at once.
+ * The index, or 0: it is none of those, or there is no room. */
+AMPS_INTERNAL uint64_t amps_bookmark_items_add_next(amps_bookmark_items *items,
+                                                    const amps_bookmark *bookmark);
+
 /* false: it was not in the ring, or discarded before. *fell says whether anything fell out. */
 AMPS_INTERNAL bool amps_bookmark_items_discard(amps_bookmark_items *items, uint64_t index,
                                                bool *fell);
@@ -141,6 +146,12 @@ AMPS_INTERNAL bool amps_bookmark_walk_next(const amps_bookmark_items *items,
 /* The list as text; its size, also when it does not fit and nothing is to be read in `out`. */
 AMPS_INTERNAL size_t amps_bookmark_items_write(const amps_bookmark_items *items, char *out,
                                                size_t out_size);
+
+/* Is it in the ring? */
+static inline bool amps_bookmark_items_has(const amps_bookmark_items *items, uint64_t index)
+{
+    return index >= items->first && index < items->next;
+}
 
 static inline uint32_t amps_bookmark_items_count(const amps_bookmark_items *items)
 {

@@ -56,6 +56,8 @@ amps_bookmark_sub *amps_bookmark_store_sub_at(amps_bookmark_store *store, size_t
 amps_slice         amps_bookmark_sub_id(const amps_bookmark_sub *sub);
 /* No other sub id of any store has it as long as this program runs. 0: all tags are used up. */
 uint32_t amps_bookmark_sub_tag(const amps_bookmark_sub *sub);
+/* Its store is not closed, nor inherited through fork. */
+bool amps_bookmark_sub_is_usable(const amps_bookmark_sub *sub);
 
 /* The judgement, and if it is new the note, in one step. *index is 0 of one that is not noted any
  * more. Out of memory: new, index 0, told as a problem; it stays before every point that
@@ -77,6 +79,9 @@ amps_status amps_bookmark_log(amps_bookmark_sub *sub, amps_slice bookmark, uint6
 amps_status amps_bookmark_discard(amps_bookmark_sub *sub, amps_slice bookmark);
 /* Of a message whose bookmark_size is not 0: by its index if this sub id gave it that. */
 amps_status amps_bookmark_discard_message(amps_bookmark_sub *sub, const amps_message *message);
+/* Several, in one go. */
+amps_status amps_bookmark_discard_all(amps_bookmark_sub *sub, const uint64_t *indexes,
+                                      size_t count);
 amps_status amps_bookmark_discard_index(amps_bookmark_sub *sub, uint64_t index);
 /* Counts once everything received before it is discarded. No bookmark, or an index that is no
  * longer there: AMPS_OK, nothing happens. */

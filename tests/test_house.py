@@ -27,7 +27,7 @@ STEPS = (
     ("bookmark_disk", "bookmark_list", "publish_store", "unsent"),
     ("bookmark_inside", "stored"),
     ("bookmark_store",),
-    ("bookmark_asking", "bookmark_opening", "routes"),
+    ("bookmark_asking", "bookmark_opening", "bookmark_subs", "routes"),
     ("deliveries", "known"),
     ("reader",),
     ("client",),

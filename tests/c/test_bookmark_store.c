@@ -273,31 +273,6 @@ static void growth_is_told_at_every_double(void)
     done();
 }
 
-/* ---- Sub ids ---------------------------------------------------------------------------------*/
-
-static void sub_ids_are_found_and_apart(void)
-{
-    fresh();
-    amps_bookmark_sub *other = sub_of(store, "t");
-    CHECK(sub_of(store, "s") == sub && other != sub);
-    new_one(sub, "A1");
-    new_one(other, "A1");
-    discard(other, "A1");
-    recent_is(sub, "");
-    recent_is(other, "A1");
-    for (int i = 0; i < 1000; i++) {
-        char id[16];
-        snprintf(id, sizeof id, "%d", i);
-        CHECK_TEXT(amps_bookmark_sub_id(sub_of(store, id)), id);
-    }
-    CHECK_NUMBER(amps_bookmark_store_sub_count(store), 1002);
-    CHECK(amps_bookmark_store_sub_at(store, 1) == other);
-    CHECK(amps_bookmark_store_sub_at(store, 1002) == NULL);
-    static char long_id[AMPS_BOOKMARK_SUB_ID_SIZE_MAX + 1];
-    CHECK(amps_bookmark_store_sub(store, (amps_slice){long_id, sizeof long_id}) == NULL);
-    done();
-}
-
 /* ---- Ends ------------------------------------------------------------------------------------*/
 
 static void a_closed_store_says_so(void)
@@ -404,7 +379,6 @@ int main(void)
     RUN(a_recovery_point_says_what_is_done);
     RUN(a_change_is_told_only_when_the_list_may_have_changed);
     RUN(growth_is_told_at_every_double);
-    RUN(sub_ids_are_found_and_apart);
     RUN(a_closed_store_says_so);
     RUN(a_child_of_a_fork_can_do_nothing);
     RUN(many_in_any_order_leave_nothing_behind);
