@@ -79,7 +79,7 @@ cdef class Client(Settings):
         if self.heartbeat_ms > 0:
             self.start_heartbeat()
         self.catch_up(ack)
-        return 0
+        return self.open_acks()
 
     cdef int end_attempt(self) except -1:
         """A logon has failed: nothing is left of its connection."""

@@ -162,9 +162,9 @@ cdef class Connection(Listeners):
     def disconnect(self):
         """Ends the connection; legal at any time on any thread, and inside handlers.
 
-        What was published is sent first (for at most a second). Streams end, waiting calls raise
-        `DisconnectedException`. Waits until the receive thread has left, but not on that thread.
-        The client may be connected again.
+        What was published and acknowledged is sent first (for at most a second). Streams end,
+        waiting calls raise `DisconnectedException`. Waits until the receive thread has left, but
+        not on that thread. The client may be connected again.
         """
         self.note_closing()
         self.shut(False)
@@ -192,6 +192,7 @@ cdef class Connection(Listeners):
         self.abort_dial = True
         if self.core is NULL or amps_client_is_inherited(self.core):
             return 0
+        self.leave_acks(True)
         self.was_open = False
         self.logged_on = False
         amps_client_close(self.core)
@@ -237,6 +238,8 @@ cdef class Connection(Listeners):
         if not by_us:
             self.closings_before = self.closings
         self.why = "closed by this program" if by_us else str(problem)
+        if not self.keeps_acks():
+            amps_client_drop_acks(self.core)
         kept = self.end_routes(AMPS_CLOSED if by_us else AMPS_DISCONNECTED)
         self.overdue.clear()
         if not by_us and self.was_open:  # else who closes it tells
@@ -251,8 +254,16 @@ cdef class Connection(Listeners):
         """Those of a connection that is gone."""
         return self.forget_routes(why)
 
+    cdef void leave_acks(self, bint waits) noexcept:
+        """What was acknowledged leaves before the end."""
+        return
+
     cdef bint keeps_publishes(self) noexcept:
         """Does a store hold what was published?"""
+        return False
+
+    cdef bint keeps_acks(self) noexcept:
+        """Will acknowledgements that had not left be sent on the next connection?"""
         return False
 
     cdef bint keeps_unsent(self) noexcept:

@@ -48,6 +48,7 @@ include "routing.pxi"     # whom the answers of a command go to
 include "asking.pxi"      # commands out, acks in
 include "custom_stores.pxi"  # publish stores that the program brings along
 include "storing.pxi"     # publishes that a publish store keeps
+include "acknowledging.pxi"  # acknowledgements of queue messages out
 include "publishing.pxi"  # publishes out
 include "executing.pxi"   # a Command out, its answers to whom they belong
 include "bookmarking.pxi"  # bookmark subscriptions, and the store that notes where they are

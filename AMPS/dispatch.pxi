@@ -62,6 +62,11 @@ cdef void on_filter(void *context, void **thread, amps_slice bytes,
         show_bytes(context, bytes, outgoing)
 
 
+cdef void on_acks(void *context) noexcept nogil:
+    with gil:
+        send_acks(context)
+
+
 cdef void on_release(void *context) noexcept nogil:
     with gil:
         Py_DECREF(<object>(<door *>context).client)
@@ -73,6 +78,15 @@ cdef void on_handler_unused(void *handler) noexcept nogil:
     """A route that held its handler by itself is gone: nothing is inside a function in C."""
     with gil:
         Py_DECREF(<object>handler)
+
+
+cdef void send_acks(void *context) noexcept:
+    cdef Connection client = client_behind(context)
+    if client is not None:
+        try:
+            client.send_acks()
+        except BaseException as problem:
+            client.report(problem)
 
 
 cdef void tell_begin(void *context) noexcept:
@@ -155,7 +169,12 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
                 continue
         if message is None:
             message = Message.__new__(Message)
+            message.origin = client.weak_self
         message.lend(&delivery.message)
+        if client.auto_ack and delivery.audience == AMPS_FOR_ROUTE and gate is None \
+                and handler is not client.duplicate:
+            message = call_and_acknowledge(client, handler, message, &delivery.message)
+            continue
         try:
             if gate is not None:
                 (<Gate>gate).let_through(client, message)
@@ -174,6 +193,27 @@ cdef bint is_discarded_by_now(const amps_delivery *delivery) noexcept:
     """A handler of this very burst may have discarded an earlier copy."""
     settle_discards()
     return amps_route_has_discarded(delivery.route, &delivery.message)
+
+
+cdef Message call_and_acknowledge(Connection client, object handler, Message message,
+                                  const amps_message *view):
+    """Calls a handler; then the message is acknowledged, unless the handler has done so, or raised.
+    Returns the message, if it can be lent again."""
+    cdef bint has_failed = False
+    client.handled = message
+    message.is_acked = False
+    try:
+        handler(message)
+    except BaseException as problem:
+        has_failed = True
+        client.report(problem)
+    client.handled = None
+    if client.auto_ack and not message.is_acked:
+        client.acknowledge(view, has_failed)
+    if message.is_shared():
+        keep_lent(client, message)
+        return None
+    return message
 
 
 cdef inline bint is_of_store(amps_audience audience) noexcept:
@@ -220,6 +260,7 @@ cdef amps_client *new_core(Connection client, size_t send_buffer_size) except NU
     events.disconnected = on_disconnected
     events.ends = on_ends
     events.filter = on_filter
+    events.acks = on_acks
     events.release = on_release
     core = amps_client_new(&events, context, send_buffer_size)
     if core is NULL:
@@ -228,6 +269,7 @@ cdef amps_client *new_core(Connection client, size_t send_buffer_size) except NU
     Py_INCREF(weak)
     Py_INCREF(kept)
     client.door = context
+    client.weak_self = weak
     return core
 
 

@@ -131,6 +131,7 @@ cdef class Executing(Publishing):
             raise _exceptions.InvalidTopicException(
                 f"{command.verb} needs a topic, and it is empty")
         if verb_of(command) == AMPS_COMMAND_UNSUBSCRIBE:
+            self.flush_acks()
             self.forget_subscriptions(command.own.get(<int>AMPS_FIELD_SUB_ID),
                                       command.own.get(<int>AMPS_FIELD_QUERY_ID))
         return 0
@@ -163,6 +164,7 @@ cdef class Executing(Publishing):
         if facts.subscribes:
             routing.sub_id = own.get(<int>AMPS_FIELD_SUB_ID) or routing.command_id
             routing.replaces = has_option(options, b"replace")
+            routing.topic = own.get(<int>AMPS_FIELD_TOPIC)
         if facts.queries:
             routing.query_id = own.get(<int>AMPS_FIELD_QUERY_ID) \
                 or own.get(<int>AMPS_FIELD_SUB_ID) or routing.command_id

@@ -202,6 +202,7 @@ cdef extern from "amps.h" nogil:
         void (*disconnected)(void *context, void **thread, const amps_failure *failure) noexcept
         void (*ends)(void *context, void **thread) noexcept
         void (*filter)(void *context, void **thread, amps_slice bytes, c_bool outgoing) noexcept
+        void (*acks)(void *context) noexcept
         void (*release)(void *context) noexcept
     amps_client *amps_client_new(const amps_events *events, void *context,
                                  size_t send_buffer_size)
@@ -260,6 +261,7 @@ cdef extern from "amps.h" nogil:
         amps_bookmark_store *bookmark_store
         amps_bookmark_sub *bookmarks
         amps_slice anchor
+        amps_slice topic
     enum:
         AMPS_ROUTE_IDS_MAX
     amps_status amps_client_add_route(amps_client *client, const amps_slice *ids, size_t count,
@@ -297,14 +299,41 @@ cdef extern from "amps.h" nogil:
     amps_status amps_client_publish_stored(amps_client *client, amps_header *header,
                                            amps_slice body, bint is_publish, bint at_once,
                                            amps_kept *kept)
-    amps_status amps_client_publish_prepared(amps_client *client, amps_slice header,
-                                             amps_slice body, bint at_once, amps_kept *kept)
+    amps_status amps_client_publish_prepared(amps_client *client, amps_publish_store *held,
+                                             amps_slice header, amps_slice body, bint at_once,
+                                             amps_kept *kept)
     uint64_t amps_client_follow(amps_client *client, uint64_t persisted)
     amps_status amps_client_wait_sent(amps_client *client, uint64_t sequence, uint32_t wait_ms)
     size_t amps_frame_size_max(const amps_header *header, amps_slice body)
     size_t amps_frame_write(const amps_header *header, amps_slice body, char *at)
     amps_status amps_frame_view(amps_slice frame, amps_message *message)
     size_t amps_threads_wait(uint32_t wait_ms)
+
+
+cdef extern from "amps_client_acks.h" nogil:
+    amps_status amps_client_ack(amps_client *client, amps_slice topic, amps_slice bookmarks,
+                                amps_slice options, amps_slice sub_id, c_bool *due)
+    amps_status amps_client_ack_message(amps_client *client, const amps_message *message,
+                                        amps_slice options, c_bool *due)
+    amps_status amps_client_send_acks(amps_client *client, amps_failure *failure)
+    bint amps_client_flush_acks(amps_client *client)
+    void amps_client_wait_acks(amps_client *client, uint32_t wait_ms)
+    size_t amps_client_count_acks(amps_client *client)
+    ctypedef struct amps_ack_view:
+        amps_slice topic
+        amps_slice bookmarks
+        amps_slice options
+    void amps_client_set_acks_by_hand(amps_client *client, bint by_hand)
+    bint amps_client_begin_acks(amps_client *client)
+    bint amps_client_next_ack(amps_client *client, amps_ack_view *ack)
+    void amps_client_sent_ack(amps_client *client)
+    void amps_client_retry_acks(amps_client *client, uint32_t in_ms)
+    void amps_client_skip_ack(amps_client *client)
+    void amps_client_set_ack_batching(amps_client *client, size_t size, uint32_t timeout_ms)
+    void amps_client_set_auto_ack(amps_client *client, bint is_auto)
+    void amps_client_open_acks(amps_client *client)
+    void amps_client_keep_acks(amps_client *client, bint keeps)
+    size_t amps_client_drop_acks(amps_client *client)
 
 
 cdef extern from "amps_publish_store.h" nogil:
@@ -353,6 +382,7 @@ cdef extern from "amps_publish_store.h" nogil:
 
 cdef extern from "amps_bookmark_store.h" nogil:
     enum: AMPS_BOOKMARK_NOW_SLACK_S
+    enum: AMPS_BOOKMARK_SIZE_MAX
     ctypedef struct amps_bookmark_events:
         void *context
         void (*changed)(void *context, amps_slice sub_id) noexcept

@@ -38,6 +38,9 @@ cdef class Listeners:
     cdef object exception_listener, disconnect_handler, thread_created
     cdef object last_chance, failed_write, duplicate, all_acks, all_heartbeats, transport_filter
     cdef bint tells_connected    # the state listeners are still owed Connected
+    cdef bint auto_ack           # messages are acknowledged when their handler has returned
+    cdef Message handled         # the one whose handler is running, while that is so
+    cdef object weak_self        # what its messages know it by
     cdef object __weakref__
     cdef dict __dict__
 
@@ -92,6 +95,14 @@ cdef class Listeners:
         return 0
 
     cdef int forget_records(self) except -1:
+        return 0
+
+    cdef void acknowledge(self, const amps_message *message, bint has_failed) noexcept:
+        """A handler has returned from it, or raised."""
+        return
+
+    cdef int send_acks(self) except -1:
+        """Acknowledgements that are ready; of the layers above."""
         return 0
 
     cdef int forget_finished(self) except -1:

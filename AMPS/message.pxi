@@ -126,6 +126,14 @@ cdef class Message(MessageSetters):
         """The index that the bookmark store gave this message, 0 without one."""
         return self.view.bookmark_index
 
+    def ack(self, options=None):
+        """Acknowledges a message from a queue, through the client that received it, as
+        `client.ack(message, options)`. Without effect for any other message, for one that was made
+        or unpickled, and when that client is no more. Copies can be acknowledged, too."""
+        client = None if self.origin is None else self.origin()
+        if client is not None:
+            client.ack(self, options)
+
     def reset(self):
         """Makes this an empty message again."""
         self.empty()

@@ -22,6 +22,8 @@ cdef class MessageBytes:
     cdef char *copied             # bytes of our own making, or NULL
     cdef size_t copied_size       # so many fit there
     cdef dict own                 # {field: bytes, or None for one taken away}; None: nothing set
+    cdef object origin            # a weak reference on the client that received it, or None
+    cdef bint is_acked            # by the program; looked at where it was reset before
     cdef Py_ssize_t exports       # memoryviews of our own bytes
     cdef char small[SMALL_SIZE]
     cdef object __weakref__
@@ -231,6 +233,7 @@ cdef class MessageBytes:
         """For an object just made. A body that was set is shared: nothing can change it."""
         cdef amps_message view = other.view
         cdef object data = other.own_body()
+        self.origin = other.origin
         if data is not None:
             view.body.size = 0
         self.copy_bytes(&view)

@@ -117,15 +117,22 @@ cdef class Store:
             raise store_error(status, "storing a message", &failure)
         return sequence
 
+    cdef bint may_grow(self) except -1:
+        """It may not by itself: asks whoever minds."""
+        cdef size_t wanted = amps_publish_store_wants(self.core)
+        handler = self.resize_handler
+        if handler is not None and not handler(self, wanted):
+            return False
+        amps_publish_store_allow(self.core, wanted)
+        return True
+
     cdef int make_room(self, Connection client) except -1:
         """It may not grow by itself: asks, and waits until it may, something was discarded, or the
         client is closed. Inside a handler it does not wait."""
         cdef size_t wanted = amps_publish_store_wants(self.core)
         cdef amps_status status = AMPS_AGAIN
         cdef unsigned int waited = 0
-        handler = self.resize_handler
-        if handler is None or handler(self, wanted):
-            amps_publish_store_allow(self.core, wanted)
+        if self.may_grow():
             return 0
         if client is not None and amps_client_in_handler(client.core):
             raise _exceptions.StoreException(

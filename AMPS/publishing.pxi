@@ -10,7 +10,7 @@ cdef enum:
 cdef tuple _FLUSH_ACKS = (AMPS_ACK_PROCESSED, AMPS_ACK_PERSISTED, AMPS_ACK_COMPLETED)
 
 
-cdef class Publishing(Storing):
+cdef class Publishing(Acknowledging):
     """A connection that is published on."""
 
     cdef object prepared_topic  # the very object that the header kept is for
@@ -78,18 +78,21 @@ cdef class Publishing(Storing):
     cdef object publish_prepared(self, amps_slice prepared, amps_slice body):
         """Stores and sends a publish whose header is kept, but for its number."""
         cdef amps_kept stored
+        cdef Store store = self.store  # held: another thread may set another
         cdef amps_status status = AMPS_AGAIN
-        cdef bint at_once = self.store.is_quick()
         while True:
-            if at_once:
-                status = amps_client_publish_prepared(self.core, prepared, body, True, &stored)
-            if not at_once or status == AMPS_AGAIN:
+            if not store.syncs:
+                status = amps_client_publish_prepared(self.core, store.core, prepared, body, True,
+                                                      &stored)
+                if status == AMPS_OK and stored.is_sent and not stored.due:
+                    return stored.sequence
+            if store.syncs or status == AMPS_AGAIN:
                 with nogil:
-                    status = amps_client_publish_prepared(self.core, prepared, body, False,
-                                                          &stored)
+                    status = amps_client_publish_prepared(self.core, store.core, prepared, body,
+                                                          False, &stored)
             if status != AMPS_STORE_FULL:
                 break
-            self.store.make_room(self)
+            store.make_room(self)
         return self.kept(status, &stored)
 
     cdef int push(self, const amps_header *header, amps_slice body) except -1:
@@ -165,7 +168,8 @@ cdef class Publishing(Storing):
         amps_client_set_batching(self.core, min(size, SEND_BUFFER_SIZE_MAX), timeout)
 
     def publish_flush(self, timeout=0, ack_type=AMPS_ACK_PROCESSED):
-        """Waits until the server has processed (or persisted, by `ack_type`) what was published.
+        """Waits until the server has processed (or persisted, by `ack_type`) what was published and
+        acknowledged.
 
         `ack_type` is a number of `Message.AckType`. With a publish store it does not matter: this
         waits until all that is stored at the time of the call is persisted. Raises
@@ -179,6 +183,7 @@ cdef class Publishing(Storing):
             raise _exceptions.UsageException(
                 "publish_flush waits for a processed (4), persisted (8) or completed (16) ack, "
                 f"not {ack_type!r}")
+        self.flush_acks()
         if self.has_store():
             self.await_persisted(limit)
             return

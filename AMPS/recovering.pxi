@@ -49,12 +49,14 @@ cdef class Recovering(Resubscribing):
                 "no server chooser is set: call set_server_chooser() first")
         self.recovering, self.recovering_thread = True, PyThread_get_thread_ident()
         self.has_come_up, self.given_up, self.tells_attempts = True, False, False
+        amps_client_keep_acks(self.core, True)
         self.brief_in_turn = 0
         try:
             self.recover()
         except BaseException as problem:
             self.has_come_up = False
             self.stop_recovering(problem)
+            amps_client_keep_acks(self.core, False)
             raise
         return 0
 
@@ -108,6 +110,7 @@ cdef class Recovering(Resubscribing):
         was_closed = self.closings != closings
         self.given_up, self.gave_up = True, str(problem)
         self.stop_recovering(problem)
+        self.end_acks(True)
         kept = self.forget_routes(AMPS_CLOSED)
         amps_client_give_up_waits(self.core)
         if not was_closed:
@@ -320,6 +323,15 @@ cdef class Recovering(Resubscribing):
     cdef bint comes_back_alone(self) noexcept:
         return self.disconnect_handler is None
 
+    cdef bint keeps_acks(self) noexcept:
+        return True
+
+    cdef int end_acks(self, bint for_good) except -1:
+        amps_client_keep_acks(self.core, False)
+        if for_good:
+            amps_client_drop_acks(self.core)
+        return 0
+
     cdef bint keeps_unsent(self) noexcept:
         return self.retries and self.has_come_up and not self.given_up \
             and self.disconnect_handler is None
@@ -365,6 +377,7 @@ cdef class Recovering(Resubscribing):
             self.unplace()
         amps_client_give_up_waits(self.core)
         Client.shut(self, for_good)
+        self.end_acks(for_good)
         self.tell_unsent()
         if had_come_up and not (was_open and for_good):
             self.tell_state(_ConnectionStateListener.Shutdown)

@@ -8,6 +8,7 @@ cdef class Routing:
     """
 
     cdef object command_id, sub_id, query_id  # bytes; the last two None where there is none
+    cdef object topic                         # of a subscription, as bytes, or None
     cdef object on_message                    # a handler, or None
     cdef MessageStream stream                 # a stream, or None, until the program has it
     cdef object weak_stream                   # from then on: it alone keeps it alive
@@ -86,6 +87,8 @@ cdef class Routing:
         sink.verb, sink.ack_types = self.verb, self.ack_types
         sink.many_groups, sink.replaces = self.many_groups, self.replaces
         sink.lasts, sink.is_range = self.lasts, self.is_range
+        if self.topic is not None:
+            sink.topic = amps_slice(PyBytes_AS_STRING(self.topic), PyBytes_GET_SIZE(self.topic))
         if isinstance(self.bookmarks, BookmarkStore):
             self.make_bookmarks(sink)
         if stream is not None:

@@ -49,6 +49,7 @@ cdef class Storing(CustomStoring):
             raise status_error(status, "set_publish_store")
         self.store = native
         self.use_custom(None if native is not None else publish_store)
+        amps_client_set_acks_by_hand(self.core, self.custom is not None)
         amps_client_want(self.core, AMPS_FOR_STORE, self.custom is not None)
         amps_client_want(self.core, AMPS_FOR_STORE_TROUBLE, native is not None)
         if self.has_store() and self.logged_on \

@@ -34,6 +34,7 @@ cdef class MessageStream:
     cdef object bookmarks      # the bookmark store behind it, or None
     cdef bint is_gated         # a bookmark store of the program's own fills it
     cdef Message older, newer  # the last two given out: used again when nobody holds them
+    cdef object owed           # what each thread has taken and is to acknowledge, or None
     cdef object __weakref__
     cdef dict __dict__
 
@@ -60,10 +61,31 @@ cdef class MessageStream:
         self.close()
 
     def __next__(self):
-        cdef Message message = self.take_one()
+        cdef Message message
+        if self.owed is not None or (self.client is not None and self.client.auto_ack):
+            self.acknowledge_taken()
+        message = self.take_one()
         while message is not None and message.view.is_again and self.is_discarded(message):
             message = self.take_one()
+        if self.owed is not None and message is not None:
+            message.is_acked = False
+            self.owed.messages = [message]
         return message
+
+    cdef int acknowledge_taken(self) except -1:
+        """What this thread has taken before it counts as done: it asks for more."""
+        if self.owed is None:
+            import threading
+            self.owed = threading.local()
+        messages = getattr(self.owed, "messages", None)
+        self.owed.messages = None
+        if messages is not None and self.client.auto_ack and not self.is_over:
+            for message in messages:
+                if not (<Message>message).is_acked:
+                    self.client.acknowledge(&(<Message>message).view, False)
+        if not self.client.auto_ack:
+            self.owed = None
+        return 0
 
     cdef inline Message take_one(self):
         cdef amps_message view
@@ -149,6 +171,8 @@ cdef class MessageStream:
             raise ValueError(f"count must be at least 1, not {count}")
         left = min(count, BATCH_MAX)
         self.check_usable()
+        if self.owed is not None or self.client.auto_ack:
+            self.acknowledge_taken()
         while True:
             status = amps_stream_take(self.core, &view, &apart)
             if status == AMPS_AGAIN and not messages:
@@ -156,6 +180,7 @@ cdef class MessageStream:
             if status != AMPS_OK:
                 break
             message = made_message(&view, apart)
+            message.origin = self.client.weak_self
             if not message.view.is_again or not self.is_discarded(message):
                 messages.append(message)
                 left -= 1
@@ -163,6 +188,8 @@ cdef class MessageStream:
                     break
         if not messages and status != AMPS_TIMED_OUT:
             self.end(status)
+        if self.owed is not None:
+            self.owed.messages = list(messages)
         return messages
 
     cdef bint is_discarded(self, Message message) except -1:
@@ -292,6 +319,7 @@ cdef class MessageStream:
         self.older = self.newer
         if used is None or used.is_held_elsewhere(2):
             message = Message.__new__(Message)
+            message.origin = self.client.weak_self
         if apart is NULL:
             message.copy_view(view)
         else:

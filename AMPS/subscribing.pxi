@@ -177,6 +177,7 @@ cdef class Subscribing(Bookmarking):
         running. An unknown id is no error, nor is it one when there is no connection any more.
         """
         self.check_usable("unsubscribe", True)
+        self.flush_acks()
         sub_id = b"all" if sub_id is None else id_bytes(sub_id)
         # Kept until the server is told: the end of a handler may run any code, on any thread.
         cdef object kept, query_id = None
@@ -232,6 +233,7 @@ cdef class Subscribing(Bookmarking):
         if self.is_coming_back() and (sub_id or query_id):
             self.overdue.append((sub_id, query_id))
         elif (sub_id or query_id) and amps_client_state(self.core) == AMPS_OK:
+            self.leave_acks(False)
             kept = unsubscribe_header(&header, sub_id, query_id, self.next_id())
             if amps_client_send_soon(self.core, &header) == AMPS_AGAIN:
                 self.overdue.append((sub_id, query_id))

@@ -8,8 +8,8 @@ tcp://127.0.0.1:PORT/amps/json
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Callable
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable
 
 from .clock import Clock
 from .commands import RESERVED
@@ -20,6 +20,9 @@ from .faults import Fault
 from .logon import Accept, Reject, Retry, Verdict, choose
 from .options import parse_seconds
 from .peer import Client
+from .publications import Publication
+from .queues.declaration import Queue
+from .queues.shown import SandboxQueue
 from .replication import connect
 from .server import Server, Settings
 from .shown import (
@@ -30,7 +33,6 @@ from .shown import (
     shown_entry,
     shown_record,
 )
-from .topics import Publication
 from .trace import SeenFrame, Trace, text
 from .wire import MESSAGE_BYTES_MAX
 from .witness import Witness
@@ -45,10 +47,12 @@ __all__ = [
     "Faults",
     "JournalEntry",
     "Permission",
+    "Queue",
     "Reject",
     "Retry",
     "Sandbox",
     "SandboxListener",
+    "SandboxQueue",
     "SeenFrame",
     "SowRecord",
     "SubscriptionInfo",
@@ -72,9 +76,11 @@ class Sandbox(Witness):
     Without any, those of the configuration are taken, and without these `default_listen`.
 
     `topics` keep records: `Topic`s, or short forms such as "orders:/id,/region"; `views` and
-    `conflated` topics are made of them. `config` is a dict or the path of a TOML file that says
-    the same, and more is added to it by the other arguments; what is wrong there is a `BadConfig`.
-    With `clock="manual"` time moves by `sandbox.clock.advance(seconds)` only.
+    `conflated` topics are made of them. `queues` are `Queue`s, or short forms such as
+    "ToDo:Work"; there is a transaction log of their topics then. `config` is a dict or the path of
+    a TOML file that says the same, and more is added to it by the other arguments; what is wrong
+    there is a `BadConfig`. With `clock="manual"` time moves by `sandbox.clock.advance(seconds)`
+    only.
 
     `txlog` are the topics, or regular expressions, whose messages a transaction log keeps; with
     one, publishers are told once in `ack_conflation` ("1s") what is persisted, and `duplicate_acks`
@@ -109,6 +115,7 @@ class Sandbox(Witness):
         topics: Iterable[Topic | str] = (),
         views: Iterable[View] = (),
         conflated: Iterable[Conflated] = (),
+        queues: Iterable[Queue | str] = (),
         users: Users = (),
         txlog: Iterable[str] = (),
         ack_conflation: str | float | None = None,
@@ -137,6 +144,7 @@ class Sandbox(Witness):
             topics=topics,
             views=views,
             conflated=conflated,
+            queues=queues,
             users=users,
             txlog=txlog,
             ack_conflation=ack_conflation,
@@ -144,7 +152,7 @@ class Sandbox(Witness):
             db=db,
         )
         passwords = [(user.name, user.password) for user in planned.users]
-        decide, needs_authentication = choose(auth, passwords, authenticate)
+        decide, needs_authentication = choose(auth or planned.auth, passwords, authenticate)
         settings = Settings(
             message_types=planned.message_types,
             authenticate=decide,
@@ -152,7 +160,7 @@ class Sandbox(Witness):
             unique_names=unique_names,
             ack_conflation_s=planned.ack_conflation_s,
             duplicates_fail=planned.duplicates_fail,
-            expose_user=expose_user,
+            expose_user=expose_user or planned.expose_user,
             strict_heartbeats=strict_heartbeats,
             message_bytes_max=max_message_bytes,
             client_buffer_bytes=client_buffer_bytes,
@@ -254,6 +262,16 @@ class Sandbox(Witness):
         entries = self._server.run(lambda: self._server.journal(wanted))
         return [shown_entry(entry, self._server.sequences.names) for entry in entries]
 
+    def queue(self, topic: str, message_type: str = "json") -> SandboxQueue:
+        """A queue and what became of its messages. Raises ValueError if it is none."""
+        where = _bytes(topic), message_type
+        self._server.run(lambda: self._server.queues.find(*where))
+        return SandboxQueue(self._server, *where)
+
+    def queues(self) -> list[SandboxQueue]:
+        """All queues."""
+        return [SandboxQueue(self._server, *where) for where in self._server.queues.names()]
+
     @property
     def clock(self) -> Clock:
         return self._server.clock
@@ -265,6 +283,21 @@ class Sandbox(Witness):
                 reason, lambda peer: client is None or text(peer.name) == client
             )
         )
+
+    def set_permissions(
+        self,
+        user: str,
+        topics: Iterable[Permission | Mapping[str, Any]] | None,
+        logon: bool = True,
+    ) -> int:
+        """What this user may do from now on; says how many connections that closed.
+
+        As the `topics` and `logon` of a `User`, None being everything. Also for users that only
+        `authenticate` knows. It outlives `restart`. The first permissions of all take everything
+        from those who are no users of the sandbox, so their connections are closed too.
+        """
+        permitted = User(user, topics=topics, logon=logon)
+        return self._server.run(lambda: self._server.permit(permitted))
 
     @property
     def faults(self) -> Faults:

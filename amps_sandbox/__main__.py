@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from . import BadConfig, Fault, Sandbox, SeenFrame, Topic
+from . import BadConfig, Fault, Queue, Sandbox, SeenFrame, Topic
 from .declarations import topic_of
 from .faults import parse_fault
 from .listener import parse_address
+from .logon import MODES
+from .queues.declaration import queue_of
 
 DEFAULT_ADDRESS = "127.0.0.1:9007"
 BAD_USAGE = 2
 BODY_SHOWN_MAX = 200
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+REPORT_SIGNAL = signal.SIGUSR1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serves until SIGINT or SIGTERM, then 0; 2 when the arguments or the address are no good."""
+    """Serves until SIGINT or SIGTERM, then 0; 2 when the arguments or the address are no good.
+
+    At SIGUSR1 it says on its standard output what became of the messages of its queues.
+    """
     arguments = _parser().parse_args(argv)
     # Blocked here and waited for below: no handler runs at a bad moment, no traceback is left.
     # They stay blocked after serving, for a second signal must not disturb the leaving.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*STOP_SIGNALS, REPORT_SIGNAL})
     status = _serve(arguments)
     if status != 0:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -38,6 +45,8 @@ def _serve(arguments: argparse.Namespace) -> int:
             config=arguments.config,
             topics=arguments.json_sow,
             users=arguments.user,
+            queues=arguments.queue,
+            auth=arguments.auth,
             txlog=arguments.txlog,
             db=arguments.db,
             default_listen=DEFAULT_ADDRESS,
@@ -57,8 +66,14 @@ def _serve(arguments: argparse.Namespace) -> int:
     with sandbox:
         for listener in sandbox.listeners:
             print(f"amps-sandbox listening on {listener.uri('json')}", flush=True)
-        signal.sigwait(STOP_SIGNALS)
+        while signal.sigwait({*STOP_SIGNALS, REPORT_SIGNAL}) == REPORT_SIGNAL:
+            _report(sandbox)
     return 0
+
+
+def _report(sandbox: Sandbox) -> None:
+    """One line of JSON: a list of all queues, with what became of their messages."""
+    print(json.dumps([queue.report() for queue in sandbox.queues()]), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
         help="who may log on, may be repeated (default: everybody)",
     )
     parser.add_argument(
+        "--auth", choices=MODES, help="what users must show (default: a password, if there are any)"
+    )
+    parser.add_argument(
         "--config", metavar="FILE", help="a TOML file of topics, views, users and more"
     )
     parser.add_argument(
@@ -90,6 +108,14 @@ def _parser() -> argparse.ArgumentParser:
         type=_topic,
         default=[],
         help="a topic of JSON messages that keeps records, may be repeated",
+    )
+    parser.add_argument(
+        "--queue",
+        metavar="NAME[:UNDERLYING]",
+        action="append",
+        type=_queue,
+        default=[],
+        help="a queue of JSON messages that are published to it or another topic; may be repeated",
     )
     parser.add_argument(
         "--fault",
@@ -131,6 +157,13 @@ def _address(value: str) -> str:
 def _topic(value: str) -> Topic:
     try:
         return topic_of(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _queue(value: str) -> Queue:
+    try:
+        return queue_of(value)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Callable
 from . import deleting, reading
 from .acks import Acks, Refused
 from .log import Identity
+from .publications import Publication
+from .queues.queue_topic import target_of
 from .sequences import DUPLICATE
 from .sow import Record
 from .subscriptions import Subscription
-from .topics import Publication
 from .trace import text
 from .wire import Frame, Header
 
@@ -34,14 +35,15 @@ def publish(peer: Peer, frame: Frame, acks: Acks) -> None:
     topic = header.get("t")
     if not topic:
         raise Refused("no topic")
-    store = topics.stores.get(topic)
+    target = target_of(topics, topic)
+    store = topics.stores.get(target)
     is_new = None
     if topic.startswith(RESERVED):
         if topic != DEVNULL:
             raise Refused("invalid topic")
     elif store is None:
         _refuse_unwritable(peer, topic, frame.body)
-        topics.deliver(topic, _publication(peer, frame, identity))
+        topics.deliver(target, _publication(peer, frame, identity))
     else:
         _refuse_unwritable(peer, topic, frame.body)
         is_new = topics.publish(store, _publication(peer, frame, identity))
@@ -94,6 +96,8 @@ def _end(peer: Peer, subscriptions: Iterable[Subscription]) -> None:
         del peer.subscriptions[subscription.sub_id]
         peer.note(f"unsubscribed {text(subscription.sub_id[:100])!a}")
     peer.topics.remove(subscriptions)
+    for subscription in subscriptions:
+        peer.server.events.ended(subscription)
 
 
 def _ids(value: bytes | None) -> set[bytes]:

@@ -8,8 +8,10 @@ from typing import Any, Callable, NamedTuple, Union
 
 from .declarations import RESERVED, Conflated, Topic, User, View, topic_of, user_of
 from .expressions import BadExpression
+from .logon import MODES
 from .options import parse_seconds
 from .patterns import name_or_pattern
+from .queues.declaration import Queue, queue_of
 
 DUPLICATES = ("failure", "success")  # how a publish is acked that was there before
 REGEX_GROUPS = ("per_topic", "single")
@@ -35,12 +37,15 @@ class Plan(NamedTuple):
     topics: list[Topic]
     views: list[View]
     conflated: list[Conflated]
+    queues: list[Queue]
     users: list[User]
     has_single_group: bool
     txlog: list[str]
     ack_conflation_s: float
     duplicates_fail: bool
     storage: str
+    auth: str | None = None  # None: passwords, if there are users
+    expose_user: bool = False
 
 
 def plan(
@@ -50,6 +55,7 @@ def plan(
     topics: Iterable[Topic | str] = (),
     views: Iterable[View] = (),
     conflated: Iterable[Conflated] = (),
+    queues: Iterable[Queue | str] = (),
     users: Users = (),
     txlog: Iterable[str] = (),
     ack_conflation: str | float | None = None,
@@ -63,6 +69,8 @@ def plan(
         types = told.words("message_types")
         composites = told.composites()
         pairs = users.items() if isinstance(users, Mapping) else users
+        queued = told.each("queue", Queue) + [queue_of(queue) for queue in queues]
+        logged = [topic for queue in queued for topic in queue.topics]
         found = Plan(
             where=where,
             name=told.text("name") or "SANDBOX",
@@ -72,11 +80,13 @@ def plan(
             topics=told.each("topic", Topic) + [topic_of(topic) for topic in topics],
             views=told.each("view", View) + list(views),
             conflated=told.each("conflated", Conflated) + list(conflated),
+            queues=queued,
             users=told.each("user", User) + [user_of(user) for user in pairs],
             has_single_group=told.regex_groups() == "single",
-            txlog=told.logged() + _logged([txlog] if isinstance(txlog, str) else list(txlog)),
+            txlog=told.logged() + _logged([*_listed(txlog), *logged]),
             storage=os.fspath(db) or told.storage(),
             **told.acks(ack_conflation, duplicate_acks),
+            **told.auth(),
         )
         told.refuse_the_rest()
         _check(found)
@@ -158,6 +168,10 @@ class _Told:
         found = self._left.pop("storage", {})
         return "" if found == {} else str(_made(_Storage, found, "storage").path)
 
+    def auth(self) -> dict[str, Any]:
+        found = self._left.pop("auth", {})
+        return {} if found == {} else vars(_made(_Auth, found, "auth"))
+
     def acks(self, conflation: str | float | None, duplicate: str | None) -> dict[str, Any]:
         found = self._left.pop("acks", {})
         said = {"conflation": conflation, "duplicate": duplicate}
@@ -205,6 +219,10 @@ class _Txlog:
         self.topics = _logged(_words(topics, "topics"))
 
 
+def _listed(value: str | Iterable[str]) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
 def _logged(topics: list[str]) -> list[str]:
     for topic in topics:
         if not isinstance(topic, str) or not topic:
@@ -234,6 +252,16 @@ class _Acks:
         self.duplicates_fail = duplicate == "failure"
 
 
+class _Auth:
+    def __init__(self, mode: str | None = None, expose_user: bool = False):
+        if mode is not None and mode not in MODES:
+            raise ValueError(f"mode {mode!r}: want one of {', '.join(MODES)}")
+        if not isinstance(expose_user, bool):
+            raise ValueError(f"expose_user {expose_user!r}: want true or false")
+        self.auth = mode
+        self.expose_user = expose_user
+
+
 class _Composite:
     def __init__(self, module: str, parts: list[str]):
         if module not in COMPOSITES:
@@ -255,6 +283,7 @@ def _words(value: Any, what: str) -> list[str]:
 def _check(plan: Plan) -> None:
     """What concerns more than one of them: names twice, underlying topics that are not there."""
     named: set[tuple[str, str]] = set()
+    queues = {(queue.message_type, queue.name) for queue in plan.queues}
     declared: list[Topic | View | Conflated] = [*plan.topics, *plan.views, *plan.conflated]
     for topic in declared:
         if topic.message_type not in plan.message_types:
@@ -262,13 +291,43 @@ def _check(plan: Plan) -> None:
         if topic.name.startswith(RESERVED):
             raise ValueError(f"{topic.name!r}: names under {RESERVED} are the server's own")
         underlying = getattr(topic, "underlying", None)
-        if underlying is not None and (topic.message_type, underlying) not in named:
+        below = named | queues if isinstance(topic, View) else named
+        if underlying is not None and (topic.message_type, underlying) not in below:
             raise ValueError(f"{topic.name!r}: no topic {underlying!r} declared before it")
         if (topic.message_type, topic.name) in named:
             raise ValueError(f"{topic.name!r}: declared twice")
         named.add((topic.message_type, topic.name))
+    _check_queues(plan, named)
     users: set[str] = set()
     for user in plan.users:
         if user.name in users:
             raise ValueError(f"user {user.name!r}: declared twice")
         users.add(user.name)
+
+
+def _check_queues(plan: Plan, named: set[tuple[str, str]]) -> None:
+    """Queues are made of topics that are published to, and not of each other."""
+    made = {(one.message_type, one.name) for one in (*plan.views, *plan.conflated)}
+    queues = {(queue.message_type, queue.name) for queue in plan.queues}
+    for queue in plan.queues:
+        where = f"queue {queue.name!r}: "
+        if queue.message_type not in plan.message_types:
+            raise ValueError(where + f"unknown message type {queue.message_type!r}")
+        for name in (queue.name, queue.target):
+            if name.startswith(RESERVED):
+                raise ValueError(where + f"{name!r}: names under {RESERVED} are the server's own")
+        if (queue.message_type, queue.name) in named:
+            raise ValueError(where + "declared twice")
+        named.add((queue.message_type, queue.name))
+        for topic in (*queue.topics, queue.target):
+            known = queue.message_type, topic
+            if known in made or (known in queues and topic != queue.name):
+                raise ValueError(where + f"topic {topic!r} is made of others")
+        if not any(name_or_pattern(_bytes(one))(_bytes(queue.target)) for one in queue.topics):
+            raise ValueError(
+                where + f"default_publish_target {queue.target!r} is none of its topics"
+            )
+
+
+def _bytes(value: str) -> bytes:
+    return value.encode("utf-8", "surrogateescape")

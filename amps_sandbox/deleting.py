@@ -10,6 +10,7 @@ from .bodies import InvalidBody
 from .expressions import Filter
 from .options import parse_options
 from .patterns import is_regex
+from .queues.acking import acknowledge
 from .requests import filter_of, keys_of, pattern_of
 from .sequences import DUPLICATE
 from .sow import Record, Store
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
     """Deletes by filter, by keys, or the record that a body would replace; by one of these.
 
-    A bookmark would name messages of a queue, and there is none.
+    On a queue it acknowledges messages.
     """
     header = frame.header
     identity = peer.identify(header)
@@ -37,8 +38,12 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
     topic = header.get("t")
     if not topic:
         raise Refused("no topic")
+    if topic in peer.topics.queues:
+        acknowledge(peer, frame, acks, peer.topics.queues[topic], identity)
+        _tell_event(peer, header)
+        return
     if "bm" in header or header["c"] == b"ack":
-        raise Refused("invalid sow_delete", "a bookmark, but there are no queues")
+        raise Refused("invalid sow_delete", "a bookmark, but it is no queue")
     ways = [bool(header.get("filter")), bool(header.get("sow_keys")), bool(frame.body)]
     if sum(ways) != 1:
         raise Refused("invalid sow_delete", "want a filter, keys or a body, and one of them only")
@@ -53,6 +58,7 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
         _chosen(peer, store, gate, frame, condition) for store, gate in writable if gate is not None
     ]
     acks.send("processed")
+    _tell_event(peer, header)
     deleted = 0
     for store, records, _ in chosen:
         for record in records:
@@ -71,6 +77,12 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
         records_deleted=deleted,
     )
     peer.persist(acks, header, identity)
+
+
+def _tell_event(peer: Peer, header: Header) -> None:
+    said = {"topic": header["t"], "filter": header.get("filter"), "options": header.get("opts")}
+    shown = {name: (value or b"").decode("latin-1") for name, value in said.items()}
+    peer.server.events.tell(peer, "sow_delete", **shown)
 
 
 def _stores(peer: Peer, topic: bytes, is_literal: bool) -> list[Store]:

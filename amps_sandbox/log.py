@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Callable, NamedTuple, Protocol
 
@@ -70,6 +71,7 @@ class Log:
         self._shared: dict[Label, Label] = {}  # of entries that came from elsewhere
         self._followers: dict[Follower, None] = {}
         self._routes: dict[Label, list[Follower]] = {}
+        self._untold: deque[int] = deque()  # entries that not all of them know yet
         self.watchers: dict[Callable[[], None], None] = {}  # are told that there is more
         self.synced: int | None = None  # entries that the other of a pair has; None: nobody asks
 
@@ -128,10 +130,23 @@ class Log:
         if x is not None or lifetime_s is not None:
             self._more[position] = x, lifetime_s
         self._note(publisher, sequence, position)
-        for follower in self._routes.get(label) or self._find_routes(label):
-            follower.tell(position)
+        self._untold.append(position)
+        if len(self._untold) == 1:
+            self._tell()
         for watcher in list(self.watchers):
             watcher()
+
+    def _tell(self) -> None:
+        """Tells of new entries in their order, also of those that come from telling."""
+        try:
+            while self._untold:
+                position = self._untold[0]
+                label = self.labels[position]
+                for follower in self._routes.get(label) or self._find_routes(label):
+                    follower.tell(position)
+                self._untold.popleft()
+        finally:
+            self._untold.clear()
 
     def _note(self, publisher: int, sequence: int, position: int) -> None:
         index = self._index.get(publisher)

@@ -26,7 +26,9 @@ def lose_tail(server: Server, most: int) -> int:
     while end > max(log.end - most, 0) and not sequences.is_told(log.identity(end - 1)):
         end -= 1
     lost = list(log.entries(end))
+    server.queues.clear()
     log.truncate(end)
+    server.queues.rebuild()
     for entry in reversed(lost):
         sequences.take_back(entry.identity)
     touched = {(entry.label.message_type, entry.label.topic, entry.key) for entry in lost}

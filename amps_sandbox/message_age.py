@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
 from .clock import Clock
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .peer import Peer
 
 STEPS = 16  # an age is known to this part of the limit
 
@@ -63,3 +67,14 @@ class MessageAge:
                 self._watch(left)
             else:
                 self._is_too_old()
+
+
+def limit_age(connection: Connection, peer: Peer, clock: Clock, most_s: float) -> None:
+    """Closes a peer for which a message waits longer than this; 0 lets it wait."""
+    if most_s:
+        connection.age = MessageAge(
+            clock,
+            most_s,
+            lambda: connection.sent_bytes,
+            lambda: peer.close("slow client", f"a message waited {most_s:g} s", at_once=True),
+        )

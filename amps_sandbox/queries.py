@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple, TypeVar
 
 from .acks import Refused
 from .aggregation import Aggregation
@@ -17,8 +17,11 @@ from .wire import LENGTH, encode, member
 
 if TYPE_CHECKING:
     from .peer import Peer
+    from .queues.queue_topic import QueueTopic
     from .shaping import Shape
     from .topics import Topics
+
+Each = TypeVar("Each")
 
 QUERY_SECONDS_MAX = 10.0  # how long one query may hold everybody else up
 
@@ -30,13 +33,19 @@ class Found(NamedTuple):
     records: list[Record]
     examined: int
     matches: int
+    has_bookmarks: bool = False
 
 
-def stores_of(topics: Topics, peer: Peer, request: Request) -> Iterator[tuple[Store, Gate]]:
+def stores_of(
+    topics: Topics, peer: Peer, request: Request
+) -> Iterator[tuple[Store | QueueTopic, Gate]]:
     """The topics with records that a request covers and its user may read, in their order."""
-    if request.matches_topic is None:
+    stores: Collection[Store | QueueTopic]
+    if request.topic in topics.queues:
+        stores = [topics.queues[request.topic]]
+    elif request.matches_topic is None:
         named = topics.stores.get(request.topic)
-        stores: Collection[Store] = [] if named is None else [named]
+        stores = [] if named is None else [named]
     else:
         stores = [store for store in topics.stores.values() if request.covers(store.topic)]
     for store in stores:
@@ -61,8 +70,8 @@ def matching(
     return found, len(records) - hidden
 
 
-def in_time(records: Iterable[Record]) -> Iterator[Record]:
-    """The records one by one. Raises Refused when what is done with them takes too long."""
+def in_time(records: Iterable[Each]) -> Iterator[Each]:
+    """One by one. Raises Refused when what is done with them takes too long."""
     limit = time.monotonic() + QUERY_SECONDS_MAX
     for record in records:
         if time.monotonic() > limit:
@@ -86,7 +95,7 @@ def find(
     now_ns = topics.clock.time_ns()
     skip, left = (request.skip_n or 0, request.top_n) if is_limited else (0, None)
     for store, gate in stores_of(topics, peer, request):
-        source = topics.source(store.topic)
+        source = topics.source_for(peer, store.topic)
         records, examined = matching(source, store.chosen(request.sow_keys), gate, now_ns)
         if shape is None and request.projection is not None:
             aggregation = Aggregation(request.projection, source, store.topic)
@@ -100,7 +109,8 @@ def find(
             records = records[skip:] if left is None else records[skip : skip + left]
             skip = max(skip - matches, 0)
             left = None if left is None else left - len(records)
-        found.append(Found(source, records, examined, matches))
+        is_queue = request.topic in topics.queues
+        found.append(Found(source, records, examined, matches, is_queue))
     return found
 
 
@@ -144,15 +154,20 @@ def _frames(query_id: bytes, found: Found, request: Request) -> Iterator[bytes]:
         parts = [start, b'"bs":%d}' % len(batch)]
         for record in batch:
             body = found.source.selected(record.body, request.select)
-            parts += (_record_header(record, len(body), has_key, has_stamp), body)
+            header = _record_header(record, len(body), has_key, has_stamp, found.has_bookmarks)
+            parts += (header, body)
         payload = b"".join(parts)
         yield LENGTH.pack(len(payload)) + payload
 
 
-def _record_header(record: Record, size: int, has_key: bool, has_stamp: bool) -> bytes:
+def _record_header(
+    record: Record, size: int, has_key: bool, has_stamp: bool, has_bookmark: bool
+) -> bytes:
     header = b'{"l":%d' % size
     if has_key and record.key is not None:
         header = b'{%b,"l":%d' % (member("k", record.key), size)
+    if has_bookmark and record.bookmark is not None:
+        header += b"," + member("bm", record.bookmark)
     if record.x is not None:
         header += b"," + member("x", record.x)
     if has_stamp:

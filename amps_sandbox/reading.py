@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from . import queries, replaying
 from .acks import Acks, Refused, query_id_of
+from .events import asked
 from .queries import Found
+from .queues.consuming import begin, consumer_of, granted
 from .requests import Request
 from .shaping import shape_of
 from .sow import Change
@@ -27,10 +29,15 @@ def subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
     request = Request(frame.header, peer.note)
     subscription = _subscription(peer, frame.header, request)
     subscription.replay = replaying.replay_of(subscription, frame.header, acks)
-    _add(peer, subscription)
+    if subscription.replay is None:
+        subscription.consumer = consumer_of(subscription)
+    before = _add(peer, subscription)
     _note_ignored(peer, request, frame.header)
-    acks.send("processed")
-    if subscription.replay is not None:
+    acks.send("processed", **granted(subscription))
+    peer.server.events.subscribed(subscription)
+    if subscription.consumer is not None:
+        begin(subscription.consumer, before)
+    elif subscription.replay is not None:
         peer.replays.begin(subscription.replay)
     if request.is_delta:
         acks.send("stats", **NO_RECORDS)
@@ -39,8 +46,8 @@ def subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
 def sow(peer: Peer, frame: Frame, acks: Acks) -> None:
     """Queries topics; a named one must keep records, a regex finds what it finds."""
     request = Request(frame.header, peer.note)
-    if request.matches_topic is None:
-        if request.topic not in peer.topics.stores:
+    if request.matches_topic is None or request.topic in peer.topics.queues:
+        if request.topic not in (*peer.topics.stores, *peer.topics.queues):
             raise Refused("invalid topic", "it keeps no records")
         _refuse_unreadable(peer, request)
     found = queries.find(peer.topics, peer, request)
@@ -54,6 +61,7 @@ def sow_and_subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
     request = Request(frame.header, peer.note)
     query_id = query_id_of(frame.header)
     subscription = _subscription(peer, frame.header, request, query_id)
+    subscription.consumer = consumer_of(subscription)
     found = queries.find(peer.topics, peer, request, shape=subscription.shape)
     before = peer.subscriptions.get(subscription.sub_id)
     left: list[Found] = []
@@ -66,9 +74,12 @@ def sow_and_subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
         found, left = _without(found, had), _without(had, has)
     _add(peer, subscription)
     _note_ignored(peer, request, frame.header)
-    acks.send("processed")
+    acks.send("processed", **granted(subscription))
     _send(peer, frame.header, acks, request, found)
-    if subscription.wants_oof:
+    peer.server.events.subscribed(subscription)
+    if subscription.consumer is not None:
+        begin(subscription.consumer, before)
+    elif subscription.wants_oof:
         for one in left:
             for record in one.records:
                 change = Change(record, None, b"match")
@@ -84,7 +95,7 @@ def _subscription(
     if not sub_id or b"," in sub_id:
         raise Refused("invalid sub id")
     if sub_id not in peer.subscriptions:
-        if request.matches_topic is None:
+        if request.matches_topic is None or request.topic in peer.topics.queues:
             _refuse_unreadable(peer, request)
         if len(peer.subscriptions) >= SUBSCRIPTIONS_MAX:
             raise Refused("too many subscriptions")
@@ -92,10 +103,11 @@ def _subscription(
         raise Refused("subid in use" if header.get("sub_id") else "subscription already exists")
     else:
         _refuse_other_shape(peer.subscriptions[sub_id].request, request)
-    if request.has("oof"):
-        request.refuse_chance()
     subscription = Subscription(peer, sub_id, request, query_id)
-    subscription.shape = shape_of(subscription, peer.topics)
+    if request.topic not in peer.topics.queues:  # a queue sends each message once, as it is
+        if request.has("oof"):
+            request.refuse_chance()
+        subscription.shape = shape_of(subscription, peer.topics)
     return subscription
 
 
@@ -113,16 +125,18 @@ def _refuse_unreadable(peer: Peer, request: Request) -> None:
         raise Refused("not entitled")
 
 
-def _add(peer: Peer, subscription: Subscription) -> None:
+def _add(peer: Peer, subscription: Subscription) -> Subscription | None:
+    """Adds it, in the place of one that was there before, which is given back."""
     request = subscription.request
     before = peer.subscriptions.get(subscription.sub_id)
-    if before is not None and (before.replay is not None or subscription.replay is not None):
+    if before is not None and not subscription.takes_place_of(before):
         peer.topics.remove([before])
     peer.subscriptions[subscription.sub_id] = subscription
-    if subscription.replay is None:
+    if subscription.is_routed:
         peer.topics.add(subscription)
     shown = f"{text(request.topic[:100])!a} as {text(subscription.sub_id[:100])!a}"
     peer.note(f"{text(request.verb)} to {shown}")
+    return before
 
 
 def _note_ignored(peer: Peer, request: Request, header: Header) -> None:
@@ -143,6 +157,7 @@ def _send(peer: Peer, header: Header, acks: Acks, request: Request, found: list[
     }
     acks.send("completed", **counts)
     acks.send("stats", **counts)
+    peer.server.events.tell(peer, "sow", query_id=query_id.decode("latin-1"), **asked(request))
 
 
 def _visible(peer: Peer, subscription: Subscription) -> list[Found]:
@@ -151,7 +166,7 @@ def _visible(peer: Peer, subscription: Subscription) -> list[Found]:
     seen = None if shape is None else shape.visible()
     if shape is None or seen is None:
         return queries.find(peer.topics, peer, subscription.request, is_limited=False)
-    source = shape.made(peer.topics.source(subscription.topic))
+    source = shape.made(peer.topics.source_for(peer, subscription.topic))
     return [Found(source, seen, len(seen), len(seen))]
 
 

@@ -58,7 +58,9 @@ def replay_of(subscription: Subscription, header: Header, acks: Acks) -> Replay 
     if request.is_query or not (header.get("bm") or (is_going_on and not request.is_delta)):
         return None
     log: Log = peer.server.txlog
-    if request.matches_topic is None and not peer.topics.is_logged(request.topic):
+    if request.topic in peer.topics.queues:
+        request.matches_topic = peer.topics.queues[request.topic].covers
+    elif request.matches_topic is None and not peer.topics.is_logged(request.topic):
         raise Refused("invalid topic", "it is not logged")
     span = _span(header)
     start = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from .acks import Acks
 from .bookmarks import End
@@ -11,7 +11,7 @@ from .clock import timestamp
 from .log import Label, Log
 from .loop import Timer
 from .pacing import Pace, Rate
-from .sow import Record
+from .sow import Fields, Record
 from .subscriptions import Gate, Subscription
 from .wire import LENGTH, Header, encode, member
 
@@ -30,6 +30,19 @@ class Limits(NamedTuple):
     top_n: int | None = None
     rate: Rate | None = None
     is_durable: bool = False  # only what is persisted is sent
+
+
+def logged_record(log: Log, position: int, read: Callable[[bytes], Fields]) -> Record:
+    """What a filter is asked about an entry; `read` gives a body's fields."""
+    record = Record(
+        log.keys[position],
+        log.bodies[position],
+        read,
+        x=log.more(position)[0],
+        time_ns=log.times_us[position] * 1000,
+    )
+    record.bookmark = log.bookmark(position)
+    return record
 
 
 class Replay:
@@ -130,21 +143,9 @@ class Replay:
         if gate.is_open:
             return True
         topics = self._peer.topics
-        record = self._record(position)
+        record = logged_record(log, position, topics.fields)
         source = topics.source(log.labels[position].topic)
         return gate.admits(source.scope(record, topics.clock.time_ns()))
-
-    def _record(self, position: int) -> Record:
-        log = self._log
-        record = Record(
-            log.keys[position],
-            log.bodies[position],
-            self._peer.topics.fields,
-            x=log.more(position)[0],
-            time_ns=log.times_us[position] * 1000,
-        )
-        record.bookmark = log.bookmark(position)
-        return record
 
     def _wanted(self, label: Label) -> tuple[Gate, bytes] | None:
         """How entries with this label reach the client, None if not at all: what must be asked
@@ -183,8 +184,8 @@ class Replay:
             start += b"," + member("user_id", label.user)
         body = log.bodies[position]
         select = subscription.request.select
-        if select is not None:
-            body = self._peer.topics.source(label.topic).selected(body, select)
+        if select is not None or found[0].shown is not None:
+            body = self._peer.topics.source_for(self._peer, label.topic).selected(body, select)
         tail = b',"l":%d}%b' % (len(body), body)
         return b"%b%b%b" % (LENGTH.pack(len(start) + len(tail)), start, tail)
 
@@ -215,6 +216,7 @@ class Replay:
         if peer.subscriptions.get(sub_id) is self.subscription:
             del peer.subscriptions[sub_id]
             peer.topics.remove([self.subscription])
+            peer.server.events.ended(self.subscription)
 
     def pause(self) -> None:
         if not self.is_paused:

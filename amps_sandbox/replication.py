@@ -8,7 +8,7 @@ from .acks import Refused
 from .log import Entry, Identity, Log
 from .loop import Timer
 from .options import parse_seconds
-from .topics import Publication
+from .publications import Publication
 
 if TYPE_CHECKING:
     from .server import Server
@@ -202,7 +202,9 @@ class Link:
         topics = self._server.topics_of(label.message_type)
         store = topics.stores.get(label.topic)
         if label.is_delete:
-            if store is not None and entry.key is not None:
+            if label.topic in topics.queues:
+                topics.queues[label.topic].apply(entry)
+            elif store is not None and entry.key is not None:
                 topics.delete_as(store, entry.key, label.user, entry.identity)
             return
         message = Publication(

@@ -7,7 +7,7 @@ from typing import Callable
 from .acks import Refused
 from .bodies import Select
 from .conflation import AUTO_S
-from .declarations import KEY_PATHS_MAX
+from .declarations import KEY_PATHS_MAX, RESERVED as RESERVED_NAMES
 from .expressions import (
     BadExpression,
     Filter,
@@ -23,9 +23,11 @@ from .trace import text
 from .wire import INTEGER_MAX, Header
 
 BATCH_SIZE_MAX = 10_000
+RESERVED = RESERVED_NAMES.encode()
 
 FLAGS = {"replace", "timestamp", "oof", "no_empties", "send_keys", "no_sowkey", "non_regex_topic"}
 VALUES = {"top_n", "skip_n", "select", "conflation", "conflation_key", "projection", "grouping"}
+OF_QUEUES = {"max_backlog", "cancel", "expire"}
 PAGING = {b"sow_and_subscribe", b"sow_and_delta_subscribe"}
 AGGREGATING = {b"sow", *PAGING}
 OF_REPLAYS = {"pause", "resume", "rate", "rate_max_gap", "bookmark_not_found"}
@@ -89,7 +91,7 @@ class Request:
 
     @property
     def unknown_options(self) -> list[str]:
-        return sorted(set(self.options) - FLAGS - VALUES - OF_REPLAYS - IGNORED)
+        return sorted(set(self.options) - FLAGS - VALUES - OF_REPLAYS - OF_QUEUES - IGNORED)
 
     def has(self, option: str) -> bool:
         return option in self.options
@@ -105,6 +107,8 @@ class Request:
     def covers(self, topic: bytes) -> bool:
         if self.matches_topic is None:
             return topic == self.topic
+        if topic.startswith(RESERVED) and not self.topic.lstrip(b"^").startswith(RESERVED):
+            return False  # who means all topics does not mean the server's own
         return self.matches_topic(topic)
 
     def refuse_replay(self, header: Header, has_log: bool) -> None:

@@ -12,21 +12,26 @@ from .acks import Refused
 from .clock import make_clock
 from .config import Plan
 from .connection import Connection, Outbox
+from .declarations import User
+from .events import Events
 from .fault_rules import Faults
 from .listener import Listener
 from .log import Entry, Log
-from .logon import Authenticate, Verdict, is_verdict
+from .logon import Authenticate, Verdict, checked
 from .loop import Loop, Result
 from .losing import lose_tail
-from .message_age import MessageAge
+from .message_age import limit_age
 from .peer import Peer
+from .publications import Publication
+from .queues.all_queues import Queues
+from .queues.queue_topic import target_of
 from .replication import Link
 from .sequences import Sequences
 from .sow import Record
-from .topics import Publication, Topics
+from .topics import Topics
 from .trace import Trace, text
 from .withholding import Withholding
-from .world import make_storage, make_topics
+from .world import make_entitlements, make_storage, make_topics
 
 OPEN_S_MAX = 30.0  # how long a start waits for the other of a pair
 REPLICA = "/replica"  # in the name of a pair's second, so that it numbers messages as another
@@ -70,12 +75,14 @@ class Server:
         self.trace = trace
         self.withholding = Withholding()
         self.faults = Faults(self)
+        self.events = Events(self)
         self.peers: dict[int, Peer] = {}
         self.watchers: set[threading.Event] = set()
         self.link: Link | None = None  # to the other of a pair
         self.is_up = False
         self._opened = threading.Event()
         self._plan = plan
+        self.entitlements = make_entitlements(plan)
         self._is_replica = is_replica
         self._make_engine()
         self._storage = make_storage(plan)
@@ -114,7 +121,8 @@ class Server:
         if self.link is not None:
             self.link.forget()
         types = self.settings.message_types
-        self._topics = make_topics(plan, types, self.clock, self.log, self.txlog)
+        self._topics = make_topics(plan, types, self.clock, self.entitlements, self.log, self.txlog)
+        self.queues = Queues(self._topics, self.sequences, SERVER_NAME)
 
     def stop(self) -> None:
         self.loop.run(self._close_all)
@@ -185,23 +193,14 @@ class Server:
             connection = Connection(self.loop, sock, self._outbox, limit)
             peer = Peer(self, connection, self._connections, address, at)
             self.peers[peer.number] = peer
-            self._limit_age(connection, peer)
+            limit_age(connection, peer, self.clock, self.settings.client_message_age_s)
             peer.note(f"connected from {address}")
+            self.events.tell(peer, "connect")
             connection.open(peer)
             if self.faults.triggers:
                 self.faults.connected(peer)
 
         self.listeners[at].open(accepted)
-
-    def _limit_age(self, connection: Connection, peer: Peer) -> None:
-        most_s = self.settings.client_message_age_s
-        if most_s:
-            connection.age = MessageAge(
-                self.clock,
-                most_s,
-                lambda: connection.sent_bytes,
-                lambda: peer.close("slow client", f"a message waited {most_s:g} s", at_once=True),
-            )
 
     def _close_all(self) -> None:
         self._end_of_round()
@@ -245,7 +244,10 @@ class Server:
         if self._storage is not None or not keep_data:
             for topics in self._topics.values():
                 topics.retire()
+            queues = self.queues
             self._make_engine()
+            if keep_data:
+                self.queues.go_on_from(queues)
         if self._storage is not None:
             self._storage.close()
             if not keep_data:
@@ -256,6 +258,7 @@ class Server:
 
     def _settle(self) -> bool:
         """Stores what was done; whether that is safe now, so that it may be told."""
+        self.queues.log_gone()
         if self._storage is None or self._is_broken:
             return not self._is_broken
         try:
@@ -276,10 +279,7 @@ class Server:
         return self._topics[message_type]
 
     def authenticate(self, peer: Peer, user: str, pw: str) -> Verdict:
-        verdict = self.settings.authenticate(peer, user, pw)
-        if not is_verdict(verdict):
-            raise TypeError(f"authenticate gave {verdict!r}: want Accept, Reject or Retry")
-        return verdict
+        return checked(lambda: self.settings.authenticate(peer, user, pw), pw)
 
     @property
     def has_unique_names(self) -> bool:
@@ -324,6 +324,7 @@ class Server:
     def publish(self, topic: bytes, message: Publication, message_type: str) -> None:
         """Raises ValueError that says why it cannot be published."""
         topics = self._known(message_type)
+        topic = target_of(topics, topic)
         store = topics.stores.get(topic)
         if self.txlog is not None:
             publisher = self.sequences.know(SERVER_NAME)
@@ -346,6 +347,7 @@ class Server:
     def journal(self, topic: bytes | None) -> list[Entry]:
         if self.txlog is None:
             raise ValueError("there is no transaction log: want Sandbox(txlog=...)")
+        self.queues.log_gone()
         entries = self.txlog.entries()
         return [entry for entry in entries if topic in (None, entry.label.topic)]
 
@@ -360,12 +362,19 @@ class Server:
             peer.close(reason)
         return len(peers)
 
+    def permit(self, user: User) -> int:
+        """Gives a user other permissions, and closes the connections that this concerns."""
+        change = self.entitlements.change(user.name, user.permissions, user.logon)
+        return self.disconnect(
+            "entitlement reset", lambda peer: peer.is_logged_on and change(peer.user)
+        )
+
     # For the loop
 
     def _end_of_round(self) -> None:
         self._settle()
         self._outbox.flush()
-        records = sum(topics.changes for topics in self._topics.values())
+        records = sum(topics.changes for topics in self._topics.values()) + self.queues.changes
         logged = 0 if self.txlog is None else self.txlog.end
         counts = (self.trace.total, self._connections, len(self.peers))
         change = (*counts, records, logged, self.faults.hits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from .bodies import Select
 from .clock import timestamp
 from .deliveries import News, Source, delta_of, oof_frame, publish_frame
 from .expressions import Filter, Scope
@@ -12,6 +13,7 @@ from .sow import Change
 
 if TYPE_CHECKING:
     from .peer import Peer
+    from .queues.consumers import Consumer
     from .replays import Replay
     from .shaping import Shape
 
@@ -24,16 +26,30 @@ class Gate(NamedTuple):
     readable: Filter | None
     client_name: bytes
     user: bytes
+    shown: Select | None = None  # the fields that its user may see; None if all
 
     @property
     def is_open(self) -> bool:
         return self.wanted is None and self.keys is None and self.readable is None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether all goes through as it is."""
+        return self.is_open and self.shown is None
+
     def admits(self, scope: Scope) -> bool:
         return self.is_open or (self.may_read(scope) and self.wants(scope))
 
     def may_read(self, scope: Scope) -> bool:
-        return self.readable is None or self._matches(self.readable, scope)
+        if self.readable is None:
+            return True
+        given_up: list[str] = []
+        tell, scope.tell = scope.tell, given_up.append
+        passes = self._matches(self.readable, scope)
+        scope.tell = tell
+        if given_up and tell is not None:
+            tell(given_up[0])
+        return passes and not given_up  # what could not be found out, is not allowed
 
     def wants(self, scope: Scope) -> bool:
         if self.keys is not None and scope.sow_key not in self.keys:
@@ -51,7 +67,7 @@ class Subscription:
 
     __slots__ = (
         *("peer", "sub_id", "query_id", "request", "is_delta", "wants_oof", "has_key"),
-        *("has_stamp", "has_bookmark", "no_empties", "with_keys", "shape", "replay"),
+        *("has_stamp", "has_bookmark", "no_empties", "with_keys", "shape", "replay", "consumer"),
     )
 
     def __init__(self, peer: Peer, sub_id: bytes, request: Request, query_id: bytes | None = None):
@@ -67,11 +83,23 @@ class Subscription:
         self.no_empties = request.has("no_empties")
         self.with_keys = not self.no_empties or request.has("send_keys")
         self.replay: Replay | None = None  # from its bookmark on, if it has one
+        self.consumer: Consumer | None = None  # of a queue
         self.shape: Shape | None = None  # what it sends through, if messages do not go as they come
 
     @property
     def topic(self) -> bytes:
         return self.request.topic
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether it is told of publishes, rather than served from the log or a queue."""
+        return self.replay is None and self.consumer is None
+
+    def takes_place_of(self, before: Subscription) -> bool:
+        """Whether it goes on where the one that it replaces was, which need not end for it."""
+        if self.consumer is not None and before.consumer is not None:
+            return self.consumer.queue is before.consumer.queue
+        return self.is_routed and before.is_routed
 
     def is_plain(self, has_records: bool) -> bool:
         """Whether it takes each publish as it comes."""

@@ -11,6 +11,7 @@ from .clock import Clock, timestamp
 from .deliveries import News, Source, oof_frame
 from .entitlements import Entitlements
 from .log import Identity, Log
+from .publications import Publication
 from .requests import Request
 from .sow import Change, Fields, Record, Store
 from .subscriptions import Gate, Subscription
@@ -20,21 +21,9 @@ from .wire import LENGTH, member
 if TYPE_CHECKING:
     from .derived import Derived
     from .peer import Peer
+    from .queues.queue_topic import QueueTopic
 
 ROUTES_MAX = 10_000  # topics whose subscribers are remembered between publishes
-
-
-class Publication(NamedTuple):
-    """One message for a topic that keeps records. `lifetime_s` is what it says itself."""
-
-    body: bytes
-    key: bytes | None = None
-    x: bytes | None = None
-    lifetime_s: int | None = None
-    is_delta: bool = False
-    user_id: bytes | None = None  # as subscribers are told
-    user: bytes | None = None
-    identity: Identity | None = None  # without one it is not logged
 
 
 class _Plain(NamedTuple):
@@ -71,6 +60,7 @@ class Topics:
         self.type = body_type
         self.clock = clock
         self.stores: dict[bytes, Store] = {}
+        self.queues: dict[bytes, QueueTopic] = {}
         self.changes = 0  # of records, in all stores
         self._entitlements = entitlements
         self._log = log
@@ -87,16 +77,20 @@ class Topics:
 
     def wake(self) -> None:
         """The clock runs, perhaps again: what should have expired meanwhile, does so now."""
-        for store in self.stores.values():
-            store.watch_expiry()
+        for each in (*self.stores.values(), *self.queues.values()):
+            each.watch_expiry()
         for followers in self._derived.values():
             for derived in followers:
                 derived.wake()
 
     def retire(self) -> None:
         """Others take its place: from now on it does nothing by itself."""
-        for store in self.stores.values():
-            store.retire()
+        for each in (*self.stores.values(), *self.queues.values()):
+            each.retire()
+
+    def derived_of(self, topic: bytes) -> Iterable[Derived]:
+        """What is made of a topic."""
+        return self._derived.get(topic, ())
 
     def follow(self, topic: bytes, derived: Derived) -> None:
         """From now on it is told of each change of the topic; views come before conflated ones."""
@@ -118,10 +112,15 @@ class Topics:
             if subscription.replay is not None:
                 subscription.replay.stop()
                 continue
+            if subscription.consumer is not None:
+                subscription.consumer.queue.leave(subscription.consumer)
+                continue
             del self._subscriptions[subscription.peer, subscription.sub_id]
             if subscription.shape is not None:
                 subscription.shape.stop()
         self._routes.clear()
+        for queue in self.queues.values():
+            queue.pump()
 
     def is_observed(self, topic: bytes) -> bool:
         """Whether anybody is told of its changes."""
@@ -134,19 +133,19 @@ class Topics:
             return Source(topic, self.type, self._log)
         return Source(topic, self.type, self._log, store.key_paths, True)
 
+    def source_for(self, peer: Peer, topic: bytes) -> Source:
+        """The same, as this peer may see it."""
+        return self.source(topic)._replace(shown=self._entitlements.shown(peer.user, topic))
+
     def gate(self, peer: Peer, request: Request, topic: bytes) -> Gate | None:
         """What this request may see of a topic; None if nothing."""
         readable = self._entitlements.reading(peer.user, topic)
         if readable is False:
             return None
         user = peer.user.encode("utf-8", "surrogateescape")
-        return Gate(
-            wanted=request.filter,
-            keys=request.sow_keys,
-            readable=None if readable is True else readable,
-            client_name=peer.name,
-            user=user,
-        )
+        allowed = None if readable is True else readable
+        shown = self._entitlements.shown(peer.user, topic)
+        return Gate(request.filter, request.sow_keys, allowed, peer.name, user, shown)
 
     def may_write(self, peer: Peer, topic: bytes) -> Gate | None:
         """Which messages this peer may publish or delete there; None if it may not at all."""
@@ -210,7 +209,7 @@ class Topics:
         """Takes back records that were stored, also into the topics that are made of this one."""
         for record in records:
             store.restore(record)
-            for derived in self._derived.get(store.topic, ()):
+            for derived in self.derived_of(store.topic):
                 derived.follow(Change(None, record), record.time_ns)
 
     def rewind(self, store: Store, key: bytes, record: Record | None) -> None:
@@ -219,7 +218,7 @@ class Topics:
         self.changes += 1
         if old is not None or record is not None:
             change = Change(old, record, b"" if record is not None else b"deleted")
-            for derived in self._derived.get(store.topic, ()):
+            for derived in self.derived_of(store.topic):
                 derived.follow(change, self.clock.time_ns())
 
     def key_of(self, store: Store, body: bytes, key: bytes | None) -> tuple[bytes, Fields | None]:
@@ -284,7 +283,7 @@ class Topics:
             self._tell_plain(routes.plain, new.body, new.key, new.x, user_id, time_ns)
         if routes.choosy:
             self._tell(routes, News(self.source(topic), change, time_ns, user_id))
-        for derived in self._derived.get(topic, ()):
+        for derived in self.derived_of(topic):
             derived.follow(change, time_ns)
 
     def _tell_plain(
@@ -316,9 +315,11 @@ class Topics:
                 if change is None:
                     continue
                 if subscription.shape is not None:
-                    subscription.shape.feed(news.source, change, news.time_ns, news.user_id)
-                elif subscription.request.select is not None:
-                    subscription.tell(news.source, change, news.time_ns, news.user_id)
+                    source = news.source._replace(shown=gate.shown)
+                    subscription.shape.feed(source, change, news.time_ns, news.user_id)
+                elif subscription.request.select is not None or gate.shown is not None:
+                    source = news.source._replace(shown=gate.shown)
+                    subscription.tell(source, change, news.time_ns, news.user_id)
                 elif change.new is None:
                     gone.setdefault(change.cause, (change, []))[1].append(subscription)
                 else:
@@ -379,7 +380,7 @@ class Topics:
         routes = _Routes([], [])
         has_records = topic in self.stores
         for peer, matching in found.items():
-            if all(one.is_plain(has_records) and gate.is_open for one, gate in matching):
+            if all(one.is_plain(has_records) and gate.is_plain for one, gate in matching):
                 sids = b",".join(subscription.sub_id for subscription, _ in matching)
                 start = b'{"c":"p",' + member("t", topic) + b"," + member("sids", sids)
                 stamped = any(subscription.has_stamp for subscription, _ in matching)

@@ -15,6 +15,7 @@ from .derived import ConflatedTopic, ViewTopic
 from .entitlements import Entitlements
 from .expressions import Filter, parse_filter, parse_projection
 from .log import Log
+from .queues.queue_topic import QueueTopic
 from .sow import Store
 from .topics import Topics
 
@@ -22,16 +23,24 @@ if TYPE_CHECKING:
     from .storage import Storage
 
 
+def make_entitlements(plan: Plan) -> Entitlements:
+    """What the users may do. Raises BadConfig."""
+    try:
+        return Entitlements(plan.users)
+    except ValueError as error:
+        raise bad(plan.where, error) from error
+
+
 def make_topics(
     plan: Plan,
     message_types: Iterable[str],
     clock: Clock,
+    entitlements: Entitlements,
     log: Callable[[str], None],
     txlog: Log | None = None,
 ) -> dict[str, Topics]:
     """The topics by message type. Raises BadConfig for what no such type can have."""
     try:
-        entitlements = Entitlements(plan.users)
         return {
             name: _topics(plan, body_type(name, plan.composites), clock, entitlements, log, txlog)
             for name in sorted(message_types)
@@ -68,6 +77,12 @@ def _topics(
             )
     stores = [_store(topic, clock) for topic in declared]
     topics = Topics(kind, clock, stores, entitlements, log, txlog)
+    for queue in plan.queues:
+        if queue.message_type == kind.name and txlog is not None:
+            try:
+                topics.queues[_bytes(queue.name)] = QueueTopic(queue, topics, txlog)
+            except ValueError as error:
+                raise ValueError(f"queue {queue.name!r}: {error}") from error
     derived: list[View | Conflated] = [*plan.views, *plan.conflated]
     for made in derived:
         if made.message_type == kind.name:
@@ -104,7 +119,8 @@ def _below(topics: Topics, made: View | Conflated) -> tuple[Source, Filter | Non
     condition = parse_filter(_bytewise(made.filter)) if made.filter else None
     if condition is not None and not condition.is_deterministic:
         raise ValueError("filter: it is not deterministic")
-    return topics.source(_bytes(made.underlying)), condition
+    source = topics.source(_bytes(made.underlying))
+    return source._replace(keeps_records=True), condition
 
 
 def _bytes(value: str) -> bytes:

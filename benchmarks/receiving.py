@@ -47,13 +47,13 @@ def handle(message):
     message.get_data()
 
 
-def handler_rate(client, count):
+def handler_rate(client, count, topic="pour"):
     """Messages a second, from asking for them until the peer's next answer has come behind them.
 
     Counting them in the handler would cost as much as the client itself.
     """
     began = time.perf_counter()
-    client.publish("pour", str(count))
+    client.publish(topic, str(count))
     client.publish_flush(FLUSH_MS_MAX)
     return count / (time.perf_counter() - began)
 

@@ -12,6 +12,7 @@ import keeping
 import memory
 import publishing
 import querying
+import queueing
 import receiving
 import round_trips
 import sandbox
@@ -28,6 +29,7 @@ BENCHMARKS = {
     **round_trips.BENCHMARKS,
     **memory.BENCHMARKS,
     **keeping.BENCHMARKS,
+    **queueing.BENCHMARKS,
     **startup.BENCHMARKS,
     **sandbox.BENCHMARKS,
 }

@@ -47,10 +47,11 @@ amps_client *amps_client_new(const amps_events *events, void *context, size_t se
     client->writer.show_context = client;
     amps_routes_init(&client->routes);
     amps_waits_init(&client->waits);
+    amps_client_init_acks(client);
     return client;
 }
 
-static void release(amps_client *client)
+void amps_client_release(amps_client *client)
 {
     if (atomic_fetch_sub(&client->refs, 1) > 1) {
         return;
@@ -58,6 +59,7 @@ static void release(amps_client *client)
     AMPS_ASSERT(client->reader == NULL);
     amps_events events = client->events;
     void       *context = client->events_context;
+    amps_acks_fini(&client->acks);
     amps_routes_fini(&client->routes);
     amps_waits_fini(&client->waits);
     amps_stored_fini(&client->stored);
@@ -81,7 +83,7 @@ void amps_client_drop(amps_client *client)
         return;
     }
     amps_client_close(client);
-    release(client);
+    amps_client_release(client);
 }
 
 bool amps_client_is_inherited(const amps_client *client)
@@ -189,6 +191,7 @@ static void on_ended(void *context, amps_failure *failure, void **thread)
     amps_client *client = context;
     amps_telling telling;
     begin_telling(client, &telling);
+    amps_acks_shut(&client->acks);
     failure->unsent = amps_writer_close(&client->writer);
     amps_stored_forget(&client->stored);
     failure->kept = client->writer.kept_last;
@@ -211,7 +214,7 @@ static void on_gone(void *context)
     client->readers--;
     amps_cond_broadcast(&client->changed);
     amps_mutex_unlock(&client->lock);
-    release(client);
+    amps_client_release(client);
 }
 
 static void on_enter(void *context, amps_inside *inside)
@@ -233,6 +236,7 @@ static amps_status start_threads(amps_client *client, int fd)
                                      .waiting = &client->waits.count,
                                      .client = client,
                                      .ack = on_ack,
+                                     .handled = amps_client_handled,
                                      .ended = on_ended,
                                      .gone = on_gone,
                                      .enter = on_enter,
@@ -288,6 +292,7 @@ void amps_client_close(amps_client *client)
     if (amps_client_is_inherited(client)) {
         return;
     }
+    amps_client_leave_acks(client);
     amps_mutex_lock(&client->lock);
     if (client->reader != NULL) {
         client->state = AMPS_CLOSED;

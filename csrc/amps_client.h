@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "amps_acks.h"
 #include "amps_reader.h"
 #include "amps_stored.h"
 #include "amps_waits.h"
@@ -25,6 +26,10 @@ struct amps_client {
     amps_routes      routes;
     atomic_uint      wants; /* a bit for each amps_audience */
     amps_waits       waits;
+    amps_acks        acks;
+    unsigned         acks_connection; /* the writer's, that takes them */
+    atomic_bool      acks_by_hand;    /* the binding sends them: its store is none of ours */
+    atomic_bool      acks_helped;     /* a thread that calls for its hand is under way */
     _Atomic uint64_t next_id;
 
     amps_mutex    lock;
@@ -36,5 +41,12 @@ struct amps_client {
     uint64_t      connections;
     amps_telling *telling;
 };
+
+void amps_client_release(amps_client *client); /* gives back one of refs */
+
+/* What the life of a client asks of the room of its acknowledgements. */
+void amps_client_init_acks(amps_client *client);
+void amps_client_leave_acks(amps_client *client); /* what waits leaves, if it can at once */
+void amps_client_handled(void *client, const amps_message *message);
 
 #endif

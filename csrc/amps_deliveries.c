@@ -131,6 +131,9 @@ static void call_function(amps_deliveries *out, const amps_route *route,
         amps_deliveries_tell(out, AMPS_FOR_DUPLICATE, message);
     } else if (amps_route_is_live(route) && !atomic_load(&out->hushed)) {
         amps_c_handler_call(route->sink.function, route->sink.user_data, message);
+        if (out->handled != NULL) {
+            out->handled(out->client, message);
+        }
     }
 }
 

@@ -29,6 +29,9 @@ typedef struct amps_deliveries {
     size_t             note_count;
     amps_stream       *dirty[AMPS_DELIVERIES_DIRTY_MAX];
     size_t             dirty_count;
+    /* Unless NULL: a function in C has returned from a message. */
+    void (*handled)(void *client, const amps_message *message);
+    void *client;
 } amps_deliveries;
 
 void amps_deliveries_init(amps_deliveries *out, const amps_events *events, void *events_context,

@@ -386,9 +386,11 @@ static amps_status route_ack(amps_reader *reader, const amps_header *header,
                             ? amps_ack_parse(header->value[AMPS_FIELD_ACK_TYPE])
                             : 0;
     bool        is_answer = route != NULL && is_answer_to(reader, header, route);
-    if (is_answer && route->sink.replaces && (types & AMPS_ACK_PROCESSED) != 0 &&
-        !amps_header_is_failure(header)) {
-        take_over(reader, route, message);
+    if (is_answer && (types & AMPS_ACK_PROCESSED) != 0 && !amps_header_is_failure(header)) {
+        amps_routes_hear(reader->setup.routes, route, header);
+        if (route->sink.replaces) {
+            take_over(reader, route, message);
+        }
     }
     bool is_trouble = false;
     told = reader->setup.ack(reader->setup.client, header, types, message, &is_trouble) || told;
@@ -545,26 +547,22 @@ static amps_status make_room(amps_reader *reader, size_t need)
     return AMPS_OK;
 }
 
-/* Lets the filter see what has just come. */
-static void show(amps_reader *reader, amps_slice bytes)
-{
-    reader->setup.events->filter(reader->setup.events_context, &reader->out.thread, bytes, false);
-}
-
 static amps_status receive(amps_reader *reader)
 {
-    amps_writer *writer = reader->setup.writer;
-    size_t       received = 0;
+    const amps_reader_setup *setup = &reader->setup;
+    amps_writer             *writer = setup->writer;
+    size_t                   received = 0;
     atomic_store(&writer->last_received, amps_clock_now()); /* silence counts from here at most */
     atomic_store(&writer->reader_waits, true);
     amps_status status =
-        amps_socket_receive(reader->setup.fd, reader->bytes + reader->end,
-                            reader->capacity - reader->end, &received, &reader->failure.error);
+        amps_socket_receive(setup->fd, reader->bytes + reader->end, reader->capacity - reader->end,
+                            &received, &reader->failure.error);
     atomic_store(&writer->reader_waits, false);
     if (status == AMPS_OK) {
         atomic_store(&writer->last_received, amps_clock_now());
         if (AMPS_UNLIKELY(atomic_load_explicit(&writer->watched, memory_order_relaxed))) {
-            show(reader, (amps_slice){reader->bytes + reader->end, received});
+            const amps_slice bytes = {reader->bytes + reader->end, received};
+            setup->events->filter(setup->events_context, &reader->out.thread, bytes, false);
         }
     }
     reader->end += received;
@@ -623,6 +621,8 @@ amps_status amps_reader_start(const amps_reader_setup *setup, amps_reader **out)
     reader->setup = *setup;
     amps_deliveries_init(&reader->out, setup->events, setup->events_context, setup->wants,
                          setup->waiting, setup->writer);
+    reader->out.handled = setup->handled;
+    reader->out.client = setup->client;
     amps_status status = resize(reader, AMPS_READER_PIECE_SIZE);
     if (status == AMPS_OK) {
         *out = reader; /* before the thread may end and free it */

@@ -26,6 +26,8 @@ typedef struct amps_reader_setup {
     /* True: somebody inside has taken it. */
     bool (*ack)(void *client, const amps_header *header, uint32_t types,
                 const amps_message *message, bool *is_trouble);
+    /* A function in C has returned from a message. */
+    void (*handled)(void *client, const amps_message *message);
     void (*ended)(void *client, amps_failure *failure, void **thread);
     void (*gone)(void *client); /* its last act; the reader is freed already */
     /* Around all in which it may call handlers. */

@@ -119,6 +119,10 @@ static void unlink_route(amps_routes *routes, amps_route *route, amps_route **un
         }
     }
     atomic_fetch_add(&routes->changes, 1);
+    if (AMPS_UNLIKELY(atomic_load(&route->is_queue))) {
+        atomic_fetch_sub(&routes->patterns, route->sink.many_groups);
+        atomic_fetch_add(&routes->grants, 1);
+    }
     amps_route **chain = routes->entered > 0 ? &routes->removed : unused;
     route->next = *chain;
     *chain = route;
@@ -145,7 +149,7 @@ static void renew(amps_route *route)
 
 static amps_route *new_route(const amps_slice *ids, size_t count, const amps_sink *sink)
 {
-    size_t size = sink->anchor.size;
+    size_t size = sink->anchor.size + sink->topic.size;
     AMPS_ASSERT(count > 0 && count <= AMPS_ROUTE_IDS_MAX);
     for (size_t i = 0; i < count; i++) {
         size += ids[i].size;
@@ -173,6 +177,11 @@ static amps_route *new_route(const amps_slice *ids, size_t count, const amps_sin
     if (sink->anchor.size > 0) {
         memcpy(at, sink->anchor.at, sink->anchor.size);
         route->sink.anchor.at = at;
+        at += sink->anchor.size;
+    }
+    if (sink->topic.size > 0) {
+        memcpy(at, sink->topic.at, sink->topic.size);
+        route->sink.topic.at = at;
     }
     renew(route);
     return route;
@@ -317,6 +326,84 @@ void amps_routes_remove_all(amps_routes *routes, amps_status why)
 }
 
 void amps_routes_lose(amps_routes *routes, amps_status why) { remove_routes(routes, why, false); }
+
+/* ---- Backlogs ------------------------------------------------------------------------------- */
+
+/* The number behind `max_backlog=` among the options of an answer; false: there is none. */
+static bool find_backlog(const amps_header *answer, uint32_t *backlog)
+{
+    static const char name[] = "max_backlog=";
+    const size_t      size = sizeof name - 1;
+    amps_slice        rest = {"", 0};
+    if (amps_header_has(answer, AMPS_FIELD_OPTIONS)) {
+        rest = answer->value[AMPS_FIELD_OPTIONS];
+    }
+    while (rest.size > 0) {
+        const char *comma = memchr(rest.at, ',', rest.size);
+        size_t      end = comma != NULL ? (size_t)(comma - rest.at) : rest.size;
+        size_t      at = 0;
+        uint64_t    number = 0;
+        for (; at < end && rest.at[at] == ' '; at++) {
+        }
+        bool is_it = end - at > size && memcmp(rest.at + at, name, size) == 0;
+        for (at += size; is_it && at < end && rest.at[at] >= '0' && rest.at[at] <= '9'; at++) {
+            number = number * 10 + (uint64_t)(rest.at[at] - '0');
+            number = number < UINT32_MAX ? number : UINT32_MAX;
+        }
+        if (is_it && at == end) {
+            *backlog = (uint32_t)number;
+            return true;
+        }
+        rest = comma != NULL ? (amps_slice){comma + 1, rest.size - end - 1} : (amps_slice){"", 0};
+    }
+    return false;
+}
+
+void amps_routes_hear(amps_routes *routes, amps_route *route, const amps_header *answer)
+{
+    uint32_t backlog = 0;
+    if (route->sink.topic.size == 0 || !find_backlog(answer, &backlog)) {
+        return;
+    }
+    if (route->sink.stream != NULL) {
+        amps_stream_keep_each(route->sink.stream);
+    }
+    amps_mutex_lock(&routes->lock);
+    atomic_store(&route->backlog, backlog);
+    if (!atomic_exchange(&route->is_queue, true) && is_in_table(route)) {
+        atomic_fetch_add(&routes->patterns, route->sink.many_groups);
+    }
+    atomic_fetch_add(&routes->grants, 1);
+    amps_mutex_unlock(&routes->lock);
+}
+
+uint32_t amps_routes_backlog(amps_routes *routes, amps_slice topic)
+{
+    uint32_t smallest = UINT32_MAX;
+    amps_mutex_lock(&routes->lock);
+    for (size_t i = 0; i < routes->bucket_count; i++) {
+        for (const amps_route_link *link = routes->buckets[i]; link != NULL; link = link->next) {
+            const amps_route *route = link->route;
+            if (atomic_load(&route->is_queue) && !route->sink.many_groups &&
+                amps_slice_equal(route->sink.topic, topic)) {
+                uint32_t backlog = atomic_load(&route->backlog);
+                smallest = backlog < smallest ? backlog : smallest;
+            }
+        }
+    }
+    amps_mutex_unlock(&routes->lock);
+    return smallest;
+}
+
+bool amps_routes_granted(amps_routes *routes, amps_slice sub_id, uint32_t *backlog)
+{
+    amps_mutex_lock(&routes->lock);
+    const amps_route *route = route_of(routes, AMPS_ID_OF_SUBSCRIPTION, sub_id);
+    bool              is_queue = route != NULL && atomic_load(&route->is_queue);
+    *backlog = is_queue ? atomic_load(&route->backlog) : 0;
+    amps_mutex_unlock(&routes->lock);
+    return is_queue;
+}
 
 /* ---- The receive thread --------------------------------------------------------------------- */
 

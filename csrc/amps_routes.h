@@ -10,6 +10,7 @@
 
 #include "amps_bookmark_store.h"
 #include "amps_ending.h"
+#include "amps_header.h"
 #include "amps_stream.h"
 #include "amps_thread.h"
 
@@ -25,17 +26,19 @@ typedef struct amps_route_link {
 } amps_route_link;
 
 struct amps_route {
-    amps_route     *next;        /* among the removed */
-    amps_sink       sink;        /* its stream is held */
-    amps_ending     ending;      /* the receive thread's */
-    bool            is_anchored; /* the receive thread's: its bookmarks have started anew */
-    bool            is_replayed; /* the receive thread's: the replay is over */
-    uint64_t        last_frame;  /* the receive thread's: which frame it last delivered here */
-    atomic_bool     is_complete; /* its results are: only acks that nobody sees may come */
-    atomic_bool     removed;
-    size_t          link_count;
-    amps_route_link links[AMPS_ROUTE_IDS_MAX]; /* the command id first */
-    char            ids[];
+    amps_route      *next;        /* among the removed */
+    amps_sink        sink;        /* its stream is held */
+    amps_ending      ending;      /* the receive thread's */
+    bool             is_anchored; /* the receive thread's: its bookmarks have started anew */
+    bool             is_replayed; /* the receive thread's: the replay is over */
+    uint64_t         last_frame;  /* the receive thread's: which frame it last delivered here */
+    atomic_bool      is_complete; /* its results are: only acks that nobody sees may come */
+    atomic_bool      removed;
+    atomic_bool      is_queue; /* the server has granted it a backlog, so large: */
+    _Atomic uint32_t backlog;
+    size_t           link_count;
+    amps_route_link  links[AMPS_ROUTE_IDS_MAX]; /* the command id first */
+    char             ids[];
 };
 
 typedef struct amps_routes {
@@ -47,6 +50,8 @@ typedef struct amps_routes {
     unsigned          entered;
     uint64_t          frames; /* the receive thread's: counts those routed by subscription */
     atomic_uint changes;      /* counts every change: an answer is good while this stays the same */
+    atomic_uint grants;       /* counts changes in what backlogs are granted */
+    atomic_uint patterns;     /* subscriptions to more than one topic that were granted one */
 } amps_routes;
 
 void amps_routes_init(amps_routes *routes);
@@ -71,6 +76,14 @@ void amps_routes_enter(amps_routes *routes);
 void amps_routes_leave(amps_routes *routes);
 /* While entered. NULL: nobody. */
 amps_route *amps_routes_find(amps_routes *routes, amps_id_kind kind, amps_slice id);
+
+/* The receive thread's: the server accepts a command. When it grants a max_backlog to a
+ * subscription that is one to a queue: so many messages may be unacknowledged. */
+void amps_routes_hear(amps_routes *routes, amps_route *route, const amps_header *answer);
+/* The smallest of the subscriptions to this very topic; UINT32_MAX: there is none. */
+uint32_t amps_routes_backlog(amps_routes *routes, amps_slice topic);
+/* That of one subscription; false: none was granted. */
+bool amps_routes_granted(amps_routes *routes, amps_slice sub_id, uint32_t *backlog);
 
 /* The receive thread's, while it is inside. The server accepted a route that replaces: it gets the
  * rest of its ids; who had them has ended, and their stream ends. Gives them and their number:

@@ -44,6 +44,7 @@ _Static_assert(sizeof(entry) % 8 == 0, "entries stay aligned");
 #define CLOSED    1u
 #define FORGETS   2u /* closed or ended: what comes is forgotten */
 #define CONFLATES 4u /* from then on putting and taking hold the lock */
+#define KEEPS     8u /* it never conflates */
 
 struct amps_stream {
     amps_mutex      lock;
@@ -100,6 +101,8 @@ static bool is_flagged(const amps_stream *stream, unsigned flags)
 }
 
 void amps_stream_hold(amps_stream *stream) { atomic_fetch_add(&stream->refs, 1); }
+
+void amps_stream_keep_each(amps_stream *stream) { atomic_fetch_or(&stream->flags, KEEPS); }
 
 /* ---- The receive thread's side -------------------------------------------------------------- */
 
@@ -431,7 +434,7 @@ amps_status amps_stream_put(amps_stream *stream, const amps_message *message)
 {
     entry   *appended;
     unsigned flags = atomic_load_explicit(&stream->flags, memory_order_relaxed);
-    if (AMPS_LIKELY(flags == 0)) {
+    if (AMPS_LIKELY((flags & (FORGETS | CONFLATES)) == 0)) {
         return append(stream, message, &appended);
     }
     return (flags & FORGETS) != 0 ? AMPS_OK : put_conflated(stream, message);
@@ -689,7 +692,7 @@ void amps_stream_set_depth_max(amps_stream *stream, size_t depth_max)
 void amps_stream_conflate(amps_stream *stream)
 {
     amps_mutex_lock(&stream->lock);
-    if (!is_flagged(stream, CONFLATES)) {
+    if (!is_flagged(stream, CONFLATES | KEEPS)) {
         amps_conflation_init(&stream->waiting, (uintptr_t)stream);
         atomic_fetch_or(&stream->flags, CONFLATES);
     }

@@ -17,6 +17,9 @@
 #define AMPS_STREAM_APART_SIZE     ((size_t)16 << 10)
 
 void amps_stream_hold(amps_stream *stream); /* one more reference */
+/* Messages are of a queue: none of them takes the place of another. Before anybody could wish so.
+ */
+void amps_stream_keep_each(amps_stream *stream);
 
 /* Copies a message in; not yet seen by the taker. AMPS_OK, AMPS_NO_MEMORY. A closed or ended stream
  * takes it and forgets it. One that conflates may have it take an older one's place. */

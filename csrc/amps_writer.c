@@ -1,10 +1,7 @@
 /* amps_writer.c: who sends, when, and the thread that does it in a burst. */
 #include "amps_writer.h"
 
-#include "amps_frame.h"
 #include "amps_socket.h"
-
-#define POLL_SLICE_MS 100u /* a wait for the socket looks up so often */
 
 static const amps_slice nothing = {"", 0};
 
@@ -26,6 +23,7 @@ void amps_writer_init(amps_writer *writer, size_t size_max)
     amps_buffer_init(&writer->kept, SIZE_MAX); /* what had room in the buffer has room here */
     writer->fd = -1;
     writer->refuse = AMPS_DISCONNECTED;
+    writer->chores_at = AMPS_FOREVER;
 }
 
 void amps_writer_fini(amps_writer *writer)
@@ -55,7 +53,7 @@ bool amps_writer_wait(amps_writer *writer, uint64_t deadline)
     return in_time;
 }
 
-static void wake_thread(amps_writer *writer)
+void amps_writer_wake(amps_writer *writer)
 {
     writer->awake = true;
     amps_cond_signal(&writer->wake);
@@ -67,11 +65,11 @@ static void end_batch(amps_writer *writer)
     bool any = writer->buffer.gathered > 0;
     amps_send_buffer_end_batch(&writer->buffer);
     if (AMPS_UNLIKELY(any) && !writer->sending) {
-        wake_thread(writer); /* else whoever sends sees to it when done */
+        amps_writer_wake(writer); /* else whoever sends sees to it when done */
     }
 }
 
-static void mark_broken(amps_writer *writer, amps_status why, int error)
+void amps_writer_mark_broken(amps_writer *writer, amps_status why, int error)
 {
     if (writer->broken == AMPS_OK) {
         writer->broken = why;
@@ -79,6 +77,9 @@ static void mark_broken(amps_writer *writer, amps_status why, int error)
     }
     if (writer->refuse == AMPS_OK) {
         writer->refuse = AMPS_DISCONNECTED;
+    }
+    if (writer->aside) {
+        writer->collect(writer->store_context); /* no more is gathered */
     }
     if (writer->fd >= 0) {
         amps_socket_shut(writer->fd);
@@ -137,13 +138,13 @@ static void send_once(amps_writer *writer)
     show(writer, unseen);
     amps_status status = amps_socket_send(writer->fd, bytes, nothing, &sent, &error);
     if (status == AMPS_AGAIN) {
-        amps_socket_wait_writable(writer->fd, amps_clock_in_ms(POLL_SLICE_MS));
+        amps_socket_wait_writable(writer->fd, amps_clock_in_ms(AMPS_WRITER_SLICE_MS));
     }
     amps_mutex_lock(&writer->lock);
     writer->sending = false;
     amps_send_buffer_sent(&writer->buffer, sent);
     if (status == AMPS_DISCONNECTED) {
-        mark_broken(writer, status, error);
+        amps_writer_mark_broken(writer, status, error);
     }
     tell_waiting(writer);
 }
@@ -158,45 +159,6 @@ static void nap(amps_writer *writer)
     writer->awake = amps_send_buffer_has_due(&writer->buffer);
 }
 
-static amps_status add_beat(amps_writer *writer)
-{
-    static const char beat[] = "{\"c\":\"heartbeat\",\"opts\":\"beat\"}";
-    const size_t      size = sizeof beat - 1;
-    char             *at;
-    amps_status       status =
-        amps_send_buffer_reserve_slack(&writer->buffer, AMPS_FRAME_PREFIX_SIZE + size, &at);
-    if (status == AMPS_OK) {
-        amps_frame_seal(at, size);
-        memcpy(at + AMPS_FRAME_PREFIX_SIZE, beat, size);
-        amps_send_buffer_commit(&writer->buffer, AMPS_FRAME_PREFIX_SIZE + size);
-    }
-    writer->next_beat = amps_clock_now() + writer->beat_interval;
-    return status; /* no room: the bytes that fill it are as good a sign of life */
-}
-
-/* Does what the clock asks for; returns when it will ask next. */
-static uint64_t tick(amps_writer *writer)
-{
-    if (writer->beat_interval == 0 || writer->refuse != AMPS_OK) {
-        return AMPS_FOREVER;
-    }
-    uint64_t now = amps_clock_now();
-    bool     reader_waits = atomic_load(&writer->reader_waits); /* first: it sets this last */
-    uint64_t silent_since = atomic_load(&writer->last_received);
-    if (now >= silent_since + writer->beat_timeout && reader_waits) {
-        mark_broken(writer, AMPS_HEARTBEAT_LOST, 0);
-        return now;
-    }
-    if (now >= writer->next_beat) {
-        add_beat(writer);
-    }
-    uint64_t silent_at = silent_since + writer->beat_timeout;
-    if (silent_at <= now) { /* the reader is in a handler: look again soon */
-        silent_at = now + POLL_SLICE_MS * AMPS_MS;
-    }
-    return silent_at < writer->next_beat ? silent_at : writer->next_beat;
-}
-
 /* Ends a batch whose time is up; returns when the time of one will be. */
 static uint64_t tick_batch(amps_writer *writer)
 {
@@ -208,28 +170,52 @@ static uint64_t tick_batch(amps_writer *writer)
     return ends_at;
 }
 
+/* Of what is in the buffer, and what belongs there. */
+static bool is_empty(const amps_writer *writer)
+{
+    return amps_send_buffer_is_empty(&writer->buffer) && !writer->aside;
+}
+
 static bool is_done(const amps_writer *writer)
 {
     if (writer->broken != AMPS_OK || writer->reader_gone) {
         return true;
     }
     return writer->refuse != AMPS_OK &&
-           ((amps_send_buffer_is_empty(&writer->buffer) && !writer->sending) ||
-            amps_clock_now() >= writer->finish_by);
+           ((is_empty(writer) && !writer->sending) || amps_clock_now() >= writer->finish_by);
+}
+
+/* Somebody else's work, which takes the lock itself. True: it was done, look at all anew. */
+static bool do_chores(amps_writer *writer)
+{
+    if (AMPS_LIKELY(writer->chores_at == AMPS_FOREVER) || writer->refuse != AMPS_OK ||
+        amps_clock_now() < writer->chores_at) {
+        return false;
+    }
+    writer->chores_at = AMPS_FOREVER;
+    amps_mutex_unlock(&writer->lock);
+    writer->chores(writer->chores_context);
+    amps_mutex_lock(&writer->lock);
+    return true;
 }
 
 static void work(amps_writer *writer)
 {
     while (!is_done(writer)) {
-        uint64_t next = tick(writer);
+        if (do_chores(writer)) {
+            continue;
+        }
+        uint64_t next = amps_writer_tick(writer);
         uint64_t batch_ends_at = tick_batch(writer);
         next = batch_ends_at < next ? batch_ends_at : next;
-        if (writer->refuse != AMPS_OK) {
-            next = writer->finish_by;
-        }
+        next = writer->chores_at < next ? writer->chores_at : next;
+        next = writer->refuse != AMPS_OK ? writer->finish_by : next;
         writer->wakes_at = next;
+        if (writer->aside && writer->collect(writer->store_context)) {
+            tell_waiting(writer);
+        }
         if (AMPS_UNLIKELY(writer->behind) && writer->refuse == AMPS_OK) {
-            writer->refill(writer->refill_context);
+            writer->refill(writer->store_context);
         }
         if (writer->sending) { /* someone else does; it wakes us when it is done */
             amps_cond_wait(&writer->wake, &writer->lock, next);
@@ -280,8 +266,10 @@ amps_status amps_writer_open(amps_writer *writer, int fd)
     writer->error = 0;
     writer->awake = false;
     writer->reader_gone = false;
-    writer->beat_interval = 0;
+    writer->heartbeat.interval = 0;
     writer->behind = false;
+    writer->chores_at = AMPS_FOREVER;
+    AMPS_ASSERT(!writer->aside);
     atomic_store(&writer->last_received, amps_clock_now());
     atomic_store(&writer->reader_waits, false);
     amps_status status = amps_thread_start("amps-writer", writer_main, writer);
@@ -295,11 +283,14 @@ amps_status amps_writer_open(amps_writer *writer, int fd)
 void amps_writer_break(amps_writer *writer, amps_status why, int error)
 {
     amps_mutex_lock(&writer->lock);
-    mark_broken(writer, why, error);
+    amps_writer_mark_broken(writer, why, error);
     amps_mutex_unlock(&writer->lock);
 }
 
-void amps_writer_break_held(amps_writer *writer, amps_status why) { mark_broken(writer, why, 0); }
+void amps_writer_break_held(amps_writer *writer, amps_status why)
+{
+    amps_writer_mark_broken(writer, why, 0);
+}
 
 bool amps_writer_is_broken(amps_writer *writer)
 {
@@ -324,7 +315,7 @@ void amps_writer_finish(amps_writer *writer, amps_status why)
         writer->refuse = why;
         writer->finish_by = amps_clock_in_ms(AMPS_CLOSE_FLUSH_MS);
         amps_send_buffer_end_batch(&writer->buffer);
-        wake_thread(writer);
+        amps_writer_wake(writer);
         amps_cond_broadcast(&writer->changed);
     }
     amps_mutex_unlock(&writer->lock);
@@ -366,6 +357,9 @@ amps_status amps_writer_reserve(amps_writer *writer, size_t size, char **at)
     if (AMPS_UNLIKELY(writer->around > 0)) {
         return size > writer->buffer.size_max ? AMPS_TOO_LARGE : AMPS_AGAIN;
     }
+    if (AMPS_UNLIKELY(writer->aside && !writer->collect(writer->store_context))) {
+        return AMPS_AGAIN;
+    }
     amps_status status = amps_send_buffer_reserve(&writer->buffer, size, at);
     if (AMPS_UNLIKELY(status == AMPS_AGAIN)) {
         end_batch(writer);
@@ -390,6 +384,7 @@ amps_status amps_writer_begin_soon(amps_writer *writer, size_t size, char **at)
     amps_mutex_lock(&writer->lock);
     amps_status status = writer->refuse;
     if (status == AMPS_OK) {
+        (void)(writer->aside && writer->collect(writer->store_context));
         status = amps_send_buffer_reserve_slack(&writer->buffer, size, at);
     }
     if (status != AMPS_OK) {
@@ -420,7 +415,7 @@ amps_status amps_writer_begin(amps_writer *writer, unsigned *connection, size_t 
             break;
         }
         if (!writer->awake || writer->napping) {
-            wake_thread(writer);
+            amps_writer_wake(writer);
         }
         in_time = amps_writer_wait(writer, deadline);
     }
@@ -463,7 +458,7 @@ bool amps_writer_commit(amps_writer *writer, size_t size, bool urgent)
         due = urgent || amps_send_buffer_goes_at_once(&writer->buffer, writer->send_began);
         writer->sending = due;
         if (!due) {
-            wake_thread(writer);
+            amps_writer_wake(writer);
         }
     } /* else: whoever sends sees to it when done */
     amps_mutex_unlock(&writer->lock);
@@ -487,10 +482,10 @@ void amps_writer_send_due(amps_writer *writer)
     amps_send_buffer_sent(&writer->buffer, sent);
     amps_send_buffer_went_at_once(&writer->buffer, writer->send_began, ended);
     if (status == AMPS_DISCONNECTED) {
-        mark_broken(writer, status, error);
+        amps_writer_mark_broken(writer, status, error);
     } else if (amps_send_buffer_has_due(&writer->buffer) || writer->awake ||
                writer->refuse != AMPS_OK) {
-        wake_thread(writer); /* it may have looked meanwhile and left the sending to us */
+        amps_writer_wake(writer); /* it may have looked meanwhile and left the sending to us */
     }
     tell_waiting(writer);
     amps_mutex_unlock(&writer->lock);
@@ -498,10 +493,16 @@ void amps_writer_send_due(amps_writer *writer)
 
 /* ---- What a store refills it with ------------------------------------------------------------ */
 
+bool amps_writer_may_gather(const amps_writer *writer)
+{
+    return writer->awake && writer->refuse == AMPS_OK && writer->around == 0 && !writer->behind &&
+           writer->buffer.batch_size == 0;
+}
+
 void amps_writer_fall_behind(amps_writer *writer)
 {
     writer->behind = true;
-    wake_thread(writer);
+    amps_writer_wake(writer);
 }
 
 void amps_writer_caught_up(amps_writer *writer)
@@ -512,8 +513,7 @@ void amps_writer_caught_up(amps_writer *writer)
 
 amps_status amps_writer_put_large(amps_writer *writer, amps_slice frame)
 {
-    bool is_quiet =
-        !writer->sending && writer->around == 0 && amps_send_buffer_is_empty(&writer->buffer);
+    bool is_quiet = !writer->sending && writer->around == 0 && is_empty(writer);
     return is_quiet ? amps_send_buffer_put_rest(&writer->buffer, frame, nothing, true) : AMPS_AGAIN;
 }
 
@@ -528,12 +528,12 @@ static amps_status acquire_sending(amps_writer *writer, amps_around *progress, u
         end_batch(writer);
     }
     while (is_same_connection(writer, &progress->connection) && writer->refuse == AMPS_OK) {
-        if (!writer->sending && amps_send_buffer_is_empty(&writer->buffer)) {
+        if (!writer->sending && is_empty(writer)) {
             writer->sending = true;
             progress->owns = true;
             return AMPS_OK;
         }
-        wake_thread(writer);
+        amps_writer_wake(writer);
         if (!amps_writer_wait(writer, deadline)) {
             return AMPS_AGAIN;
         }
@@ -559,7 +559,7 @@ static void leave(amps_writer *writer, amps_around *progress)
     if (is_same_connection(writer, &progress->connection)) {
         writer->sending = writer->sending && !progress->owns;
         writer->around -= progress->queued ? 1 : 0;
-        wake_thread(writer);
+        amps_writer_wake(writer);
         tell_waiting(writer);
     }
     *progress = (amps_around){0};
@@ -621,7 +621,7 @@ amps_status amps_writer_send_around(amps_writer *writer, amps_slice header, amps
         status = pour(writer, header, body, progress, deadline, &error);
         amps_mutex_lock(&writer->lock);
         if (status == AMPS_DISCONNECTED) {
-            mark_broken(writer, status, error);
+            amps_writer_mark_broken(writer, status, error);
         } else if (writer->broken != AMPS_OK) {
             status = AMPS_DISCONNECTED;
         }
@@ -647,7 +647,7 @@ amps_status amps_writer_give_up(amps_writer *writer, amps_slice header, amps_sli
         status = amps_send_buffer_put_rest(&writer->buffer, after(header, progress->sent),
                                            after(body, in_body), is_publish);
         if (status != AMPS_OK) { /* half a frame can be followed by nothing */
-            mark_broken(writer, status, 0);
+            amps_writer_mark_broken(writer, status, 0);
         } else if (progress->shown > 0) {
             amps_send_buffer_show(&writer->buffer); /* it was, by its owner */
         }
@@ -674,27 +674,16 @@ void amps_writer_end_batch(amps_writer *writer)
     amps_mutex_unlock(&writer->lock);
 }
 
-/* ---- Heartbeat ------------------------------------------------------------------------------ */
+/* ---- Chores --------------------------------------------------------------------------------- */
 
-void amps_writer_set_heartbeat(amps_writer *writer, uint64_t interval, uint64_t timeout)
+void amps_writer_do_chores_at(amps_writer *writer, uint64_t at)
 {
     amps_mutex_lock(&writer->lock);
-    writer->beat_interval = interval;
-    writer->beat_timeout = timeout;
-    writer->next_beat = amps_clock_now() + interval;
-    atomic_store(&writer->last_received, amps_clock_now());
-    wake_thread(writer);
-    amps_mutex_unlock(&writer->lock);
-}
-
-void amps_writer_answer_heartbeat(amps_writer *writer)
-{
-    amps_mutex_lock(&writer->lock);
-    uint64_t half = writer->beat_interval / 2;
-    if (writer->beat_interval != 0 && writer->refuse == AMPS_OK &&
-        amps_clock_now() + half >= writer->next_beat) {
-        add_beat(writer);
-        wake_thread(writer);
+    if (at < writer->chores_at) {
+        writer->chores_at = at;
+        if (at < writer->wakes_at) {
+            amps_cond_signal(&writer->wake); /* to sleep on, but not as long */
+        }
     }
     amps_mutex_unlock(&writer->lock);
 }

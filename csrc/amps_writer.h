@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+#include "amps_heartbeat.h"
 #include "amps_send_buffer.h"
 #include "amps_thread.h"
 
@@ -41,15 +42,20 @@ typedef struct amps_writer {
     uint64_t         finish_by;
     uint64_t         wakes_at; /* the thread, if nobody wakes it */
 
-    uint64_t         beat_interval; /* ns; 0: no heartbeat */
-    uint64_t         beat_timeout;
-    uint64_t         next_beat;
+    amps_heartbeat   heartbeat;
     _Atomic uint64_t last_received; /* kept by the reader */
     _Atomic bool     reader_waits;  /* it is in a receive, not in a handler */
 
+    bool aside; /* others gather publishes, or may: collect fetches them, before anything else may
+                 * follow. False: not all have room yet. Both with the lock held */
+    bool (*collect)(void *context);
     bool behind; /* a store has publishes that are still to go to this connection, in order */
     void (*refill)(void *context); /* fetches some of them while there is room; the lock is held */
-    void *refill_context;
+    void *store_context;           /* of both */
+
+    uint64_t chores_at;            /* when its thread is to call the next; AMPS_FOREVER: not */
+    void (*chores)(void *context); /* without the lock; they ask for their next time themselves */
+    void *chores_context;
 
     amps_buffer kept;      /* publishes of connections lost, whole, that never left */
     size_t      kept_last; /* so many of them are of the one lost last */
@@ -82,12 +88,14 @@ amps_status amps_writer_begin(amps_writer *writer, unsigned *connection, size_t 
 bool amps_writer_commit(amps_writer *writer, size_t size, bool urgent);
 void amps_writer_send_due(amps_writer *writer);
 
-/* For who numbers what is sent, and works with the lock held: room as by try_begin, but the lock
- * stays as it is. put_large: a frame that exceeds the buffer, copied in front of what comes next;
- * AMPS_AGAIN while anything else is on its way. fall_behind: from now on the thread refills. wait:
- * until something changed, or false at the deadline. */
+/* For who numbers what is sent, and works with the lock held (the numbered may be gathered by
+ * others for as long as may_gather; they are collected before the thread sleeps): room as by
+ * try_begin, but the lock stays as it is. put_large: a frame that exceeds the buffer, copied in
+ * front of what comes next; AMPS_AGAIN while anything else is on its way. fall_behind: from now on
+ * the thread refills. wait: until something changed, or false at the deadline. */
 amps_status amps_writer_reserve(amps_writer *writer, size_t size, char **at);
 amps_status amps_writer_put_large(amps_writer *writer, amps_slice frame);
+bool        amps_writer_may_gather(const amps_writer *writer);
 void        amps_writer_fall_behind(amps_writer *writer);
 void        amps_writer_caught_up(amps_writer *writer);
 bool        amps_writer_wait(amps_writer *writer, uint64_t deadline);
@@ -107,10 +115,20 @@ bool amps_writer_is_showing(const amps_writer *writer);
 void amps_writer_set_batching(amps_writer *writer, size_t size, uint64_t timeout);
 void amps_writer_end_batch(amps_writer *writer); /* what was gathered leaves */
 
+/* The thread of the open connection calls the chores at this time at the latest. */
+void amps_writer_do_chores_at(amps_writer *writer, uint64_t at);
+
 /* Interval and timeout in ns, from now on; 0 ends it. */
 void amps_writer_set_heartbeat(amps_writer *writer, uint64_t interval, uint64_t timeout);
 /* The server sent a heartbeat: answer it, unless that was done within half an interval. */
 void amps_writer_answer_heartbeat(amps_writer *writer);
+
+/* What the room of heartbeats shares with this one, with the lock held: wakes the thread; marks the
+ * connection; does what the clock asks of heartbeats, and returns when it will ask next. */
+#define AMPS_WRITER_SLICE_MS 100u /* a wait for the socket looks up so often */
+void     amps_writer_wake(amps_writer *writer);
+void     amps_writer_mark_broken(amps_writer *writer, amps_status why, int error);
+uint64_t amps_writer_tick(amps_writer *writer);
 
 /* Found dead: senders are told `why` from now on, and the socket is shut. The first reason stays.
  */

@@ -1,6 +1,7 @@
 """Runs every program in examples/ as a newcomer would, and the examples in docstrings."""
 
 import doctest
+import operator
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,11 @@ merged: {"symbol":"IBM","bid":91.3,"ask":91.4,"venue":"XNYS"}""",
 connected to the far server
 heard: "all is well\"""",
     "authenticator": "logged on as jill\nlogged on as jill\nthe server knows: ['jill']",
+    "queue_worker": "task 3: out of ink\ntask 6: out of ink\ndone: [1, 2, 3, 4, 5, 6] left: 0",
+    "queue_worker_auto": "499500\nleft: 0\nacknowledged by few commands: True",
+    "challenge": '''proved to be jill
+proved to be jill
+heard: "she may read that now"''',
     "failed_writes": 'refused: orders {"id": 1} not entitled\nin the log: 2 of 3',
     "formats": "nvfix: MSFT 300\ncomposite: 2 parts",
 }
@@ -79,14 +85,15 @@ def test_without_a_compiler_the_example_in_c_says_so(monkeypatch, compiler):
     "name",
     [
         *("Client", "CMessageHandler", "Command", "HAClient", "Message", "MessageStream"),
-        *("MemoryBookmarkStore", "MemoryPublishStore"),
+        *("MemoryBookmarkStore", "MemoryPublishStore", "Client.set_auto_ack"),
     ],
 )
 def test_the_examples_in_docstrings_hold(name):
     with Sandbox() as server:
         namespace = {"AMPS": AMPS, "sandbox": server}
         finder = doctest.DocTestFinder(recurse=False)
-        found = finder.find(getattr(AMPS, name), name, module=False, globs=namespace)
+        asked = operator.attrgetter(name)(AMPS)
+        found = finder.find(asked, name, module=False, globs=namespace)
         results = [doctest.DocTestRunner().run(test) for test in found]
     assert sum(result.attempted for result in results) > 0
     assert sum(result.failed for result in results) == 0

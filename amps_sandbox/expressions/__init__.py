@@ -18,6 +18,7 @@ from .filters import Filter, parse_filter
 from .orders import Order, parse_order
 from .patterns import Pattern, Watch, compile_pattern
 from .projections import Projection, parse_projection
+from .ratings import Rating, parse_rating
 from .scope import Scope
 
 __all__ = [
@@ -27,10 +28,12 @@ __all__ = [
     "Order",
     "Pattern",
     "Projection",
+    "Rating",
     "Scope",
     "Watch",
     "compile_pattern",
     "parse_filter",
     "parse_order",
     "parse_projection",
+    "parse_rating",
 ]

@@ -28,6 +28,7 @@ struct witness {
     void (*on_lost)(witness *seen);
     void (*on_bytes)(witness *seen, amps_slice bytes, bool outgoing); /* wanted by the test */
     void (*on_disconnected)(witness *seen);
+    void (*on_acks)(witness *seen); /* they wait for the binding's hand */
 };
 
 /* ---- What the client tells --------------------------------------------------------------------
@@ -146,6 +147,14 @@ static inline void witness_filter(void *context, void **thread, amps_slice bytes
     }
 }
 
+static inline void witness_acks(void *context)
+{
+    witness *seen = context;
+    if (seen->on_acks != NULL) {
+        seen->on_acks(seen);
+    }
+}
+
 static inline void witness_released(void *context)
 {
     witness *seen = context;
@@ -154,7 +163,7 @@ static inline void witness_released(void *context)
 
 static const amps_events witness_events = {witness_begins,       witness_deliver, witness_lost,
                                            witness_disconnected, witness_ends,    witness_filter,
-                                           witness_released};
+                                           witness_acks,         witness_released};
 
 /* ---- Waiting for it ---------------------------------------------------------------------------
  */

@@ -1,5 +1,8 @@
 """`python -m amps_sandbox`: what it prints, how it leaves."""
 
+import hashlib
+import hmac
+import json
 import re
 import signal
 import subprocess
@@ -59,6 +62,30 @@ def test_it_serves_and_leaves_quietly_when_told(run, number):
     assert events[-1] == "closed: shutdown"
 
 
+def test_it_says_what_became_of_the_messages_of_its_queues(run, tmp_path):
+    process, (port,) = run(
+        *ANYWHERE, "--queue", "Q:Work", "--queue", "R", "--db", str(tmp_path / "d")
+    )
+    driver = Driver("127.0.0.1", port)
+    driver.log_on("a")
+    driver.subscribe("Q", "s")
+    for body in (b"{}", b"[]"):
+        driver.publish("Q", body)
+    message = driver.read()
+    driver.send({"c": "sow_delete", "t": "Q", "bm": message["bm"]})
+    assert driver.read()["bm"] != message["bm"]
+    process.send_signal(signal.SIGUSR1)
+    first, second = json.loads(process.stdout.readline())
+    assert (first["name"], first["waiting"], first["leased"]) == ("Q", 0, 1)
+    assert first["acknowledged"] == {message["bm"]: 1} and len(first["deliveries"]) == 2
+    assert (first["by_client"], first["by_subscription"]) == ({"a": 2}, [["a", "s", 2]])
+    assert (second["name"], second["deliveries"], second["late_acks"]) == ("R", {}, 0)
+    process.send_signal(signal.SIGUSR1)
+    assert json.loads(process.stdout.readline())[0] == first
+    driver.close()
+    assert leave(process)[:2] == (0, "")
+
+
 def test_being_told_many_times_is_as_good_as_once(run):
     process, _ = run(*ANYWHERE)
     for number in [signal.SIGINT, signal.SIGTERM] * 10:
@@ -79,6 +106,17 @@ def test_users_need_their_passwords(run):
         assert driver.log_on("a", user_id="jill", pw=pw)["status"] == status
         driver.close()
     assert "cret" not in leave(process)[2]
+
+
+def test_users_may_be_challenged(run):
+    process, (port,) = run(*ANYWHERE, "--user", "jill:secret", "--auth", "challenge", "--trace")
+    driver = Driver("127.0.0.1", port)
+    nonce = driver.log_on("a", user_id="jill")["pw"]
+    answer = hmac.new(b"secret", nonce.encode(), hashlib.sha256).hexdigest()
+    assert driver.log_on("a", user_id="jill", pw=answer)["status"] == "success"
+    driver.close()
+    said = leave(process)[2]
+    assert nonce not in said and answer not in said and "secret" not in said
 
 
 def test_trace_shows_each_frame(run):
@@ -113,11 +151,16 @@ def test_faults_happen_as_they_are_said(run):
         (["--listen", "nonsense"], "invalid listen address 'nonsense'"),
         (["--listen", "h:99999"], "port over 65535"),
         (["--listen"], "--listen"),
+        (["--auth", "magic"], "argument --auth: invalid choice: 'magic'"),
         (["--user", "nocolon"], "want NAME:PASSWORD"),
         (["--user", ":secret"], "want NAME:PASSWORD"),
         (["--fault", "on=publish"], "argument --fault: fault 'on=publish' says no action"),
         (["--fault", "on=sow,action=drop,count=x"], "count 'x': want a whole number"),
         (["--fault", "on=sow,action=explode"], "unknown action 'explode': want one of bad_batch"),
+        (["--queue", ":Work"], "argument --queue: invalid queue ':Work': want NAME"),
+        (["--queue", "Q:^W"], "default_publish_target: none, and no topic of ['^W'] is a name"),
+        (["--queue", "Q", "--queue", "Q"], "queue 'Q': declared twice"),
+        (["--queue", "Q", "--json-sow", "Q:/id"], "queue 'Q': declared twice"),
         (["--fault", "nonsense"], "invalid fault 'nonsense': want name=value,name=value"),
         (["--what"], "--what"),
         (["more"], "more"),

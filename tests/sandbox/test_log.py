@@ -3,6 +3,7 @@
 import pytest
 
 from amps_sandbox import BadConfig, Permission, Sandbox, User
+from amps_sandbox.log import Log
 from amps_sandbox.logon import name_hash
 
 A = name_hash(b"a")
@@ -120,6 +121,7 @@ def test_case_42_what_may_not_be_written_fails_alone(connect, is_allowed):
         for s in range(1, 6):
             topic = "secret" if s == 3 else "orders"
             driver.publish(topic, b'{"id":%d}' % s, s=s, cid=f"c{s}", a="persisted")
+        sandbox.wait_for("publish", 5)
         sandbox.clock.advance(1)
         assert persisted(driver, 3) == [
             (2, "success", None),
@@ -340,3 +342,27 @@ def test_the_log_knows_who_published(connect):
         driver.everything_before()
         (entry,) = sandbox.journal()
         assert (entry.user, entry.expiration) == ("jill", 7)
+
+
+class Follower:
+    """Follows all entries; at the first one it may cause another."""
+
+    def __init__(self, log, causes=()):
+        self.log, self.causes, self.told = log, list(causes), []
+        log.follow(self)
+
+    def follows(self, _label):
+        return True
+
+    def tell(self, position):
+        self.told.append(position)
+        if self.causes:
+            self.log.append(self.causes.pop(), (1, len(self.told) + 1), 0, b"")
+
+
+def test_all_are_told_of_entries_in_their_order_even_if_telling_makes_more():
+    log = Log([b"t"])
+    label = log.label("json", b"t")
+    followers = [Follower(log), Follower(log, [label, label]), Follower(log)]
+    log.append(label, (1, 1), 0, b"")
+    assert [one.told for one in followers] == [[0, 1, 2]] * 3
