@@ -20,6 +20,8 @@ cdef class BookmarkStore:
     cdef bint told_trouble
     cdef object last_id                # of the last message discarded, and its state
     cdef amps_bookmark_sub *last_sub
+    cdef uint32_t last_tag
+    cdef bint may_wait                 # discards need not come at once: see discarding.pxi
     cdef object __weakref__
 
     def __cinit__(self, *args, **kwargs):
@@ -38,8 +40,10 @@ cdef class BookmarkStore:
         return f"<{type(self).__name__} {where}>"
 
     cdef int check(self) except -1:
+        """Before anything is asked or told."""
         if self.core is NULL:
             raise _exceptions.UsageException("this store's __init__ has not been called")
+        settle_discards()
         return 0
 
     cdef int begin(self, amps_status status, const amps_failure *failure, object adapter) except -1:
@@ -93,12 +97,16 @@ cdef class BookmarkStore:
     cdef amps_bookmark_sub *sub_of(self, Message message) except NULL:
         """That of a message from a server; most are of the subscription that the last was of."""
         cdef amps_slice id = message.view.sub_id
+        if message.view.bookmark_tag != 0 and message.view.bookmark_tag == self.last_tag:
+            return self.last_sub  # which noted it
         self.check()
         if self.last_id is not None and PyBytes_GET_SIZE(self.last_id) == <Py_ssize_t>id.size \
                 and memcmp(PyBytes_AS_STRING(self.last_id), id.at, id.size) == 0:
             return self.last_sub
+        kept = PyBytes_FromStringAndSize(id.at, id.size)
         self.last_sub = self.sub(message.get_sub_id())
-        self.last_id = PyBytes_FromStringAndSize(id.at, id.size)
+        self.last_tag = amps_bookmark_sub_tag(self.last_sub)
+        self.last_id = kept
         return self.last_sub
 
     def log(self, message):
@@ -242,6 +250,7 @@ cdef class MemoryBookmarkStore(BookmarkStore):
         if self.core is not NULL:
             raise _exceptions.UsageException("a store is initialised once")
         self.begin(amps_bookmark_store_new(&self.core), NULL, adapter)
+        self.may_wait = adapter is None
 
 
 cdef class MMapBookmarkStore(BookmarkStore):

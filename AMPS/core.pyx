@@ -58,6 +58,7 @@ include "settings.pxi"    # what is only kept so far
 include "client.pxi"      # Client
 include "publish_stores.pxi"   # MemoryPublishStore, PublishStore, HybridPublishStore
 include "bookmark_stores.pxi"  # MemoryBookmarkStore, MMapBookmarkStore, RingBookmarkStore
+include "discarding.pxi"  # what handlers discard, taken to a store burst by burst
 include "resubscribing.pxi"  # subscriptions that outlive their connection
 include "recovering.pxi"  # connecting again, and what is placed and sent then
 include "ha_client.pxi"   # HAClient

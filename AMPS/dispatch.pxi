@@ -33,6 +33,7 @@ cdef void on_deliver(void *context, void **thread, const amps_burst *burst) noex
     keep_thread_state(thread)
     with gil:
         deliver(context, burst)
+        settle_discards()
 
 
 cdef void on_lost(void *context, void **thread, const amps_failure *failure) noexcept nogil:
@@ -155,9 +156,8 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
                 continue
             handler = (<Handler>delivery.handler).function
             gate = (<Handler>delivery.handler).gate
-            if delivery.message.is_again \
-                    and amps_route_has_discarded(delivery.route, &delivery.message):
-                handler = client.duplicate  # a handler of this very burst may have done it
+            if delivery.message.is_again and is_discarded_by_now(delivery):
+                handler = client.duplicate
                 if handler is None:
                     continue
         elif is_of_store(delivery.audience):
@@ -187,6 +187,12 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
         if message.is_shared():
             keep_lent(client, message)
             message = None
+
+
+cdef bint is_discarded_by_now(const amps_delivery *delivery) noexcept:
+    """A handler of this very burst may have discarded an earlier copy."""
+    settle_discards()
+    return amps_route_has_discarded(delivery.route, &delivery.message)
 
 
 cdef Message call_and_acknowledge(Connection client, object handler, Message message,

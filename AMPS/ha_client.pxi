@@ -193,18 +193,3 @@ cdef class HAClient(Recovering):
         prune = getattr(self.bookmarks, "prune", None)
         if prune is not None:
             prune() if tmp_file_name is None else prune(tmp_file_name)
-
-
-cdef int discard_in(BookmarkStore store, Message message) except -1:
-    """The quick way: by what lies in the message, without making objects."""
-    cdef amps_slice bookmark
-    cdef c_bool escaped = True
-    if message.own is not None or message.view.bookmark_index == 0 \
-            or amps_message_field(&message.view, AMPS_FIELD_BOOKMARK, &bookmark, &escaped) \
-            != AMPS_OK or escaped:
-        store.discard_message(message)
-        return 0
-    cdef amps_status status = amps_bookmark_discard(store.sub_of(message), bookmark)
-    if status != AMPS_OK:
-        check_bookmark_status(status, message.get_sub_id())
-    return 0

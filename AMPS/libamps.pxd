@@ -108,6 +108,7 @@ cdef extern from "amps.h" nogil:
         amps_slice sub_id
         uint64_t bookmark_index
         c_bool is_again
+        uint32_t bookmark_tag
         uint32_t bookmark_at
         uint32_t bookmark_size
 
@@ -401,6 +402,11 @@ cdef extern from "amps_bookmark_store.h" nogil:
     bint amps_bookmark_is_discarded(amps_bookmark_sub *sub, amps_slice bookmark)
     amps_status amps_bookmark_log(amps_bookmark_sub *sub, amps_slice bookmark, uint64_t *index)
     amps_status amps_bookmark_discard(amps_bookmark_sub *sub, amps_slice bookmark)
+    amps_status amps_bookmark_discard_message(amps_bookmark_sub *sub, const amps_message *message)
+    amps_status amps_bookmark_discard_all(amps_bookmark_sub *sub, const uint64_t *indexes,
+                                          size_t count)
+    uint32_t amps_bookmark_sub_tag(const amps_bookmark_sub *sub)
+    bint amps_bookmark_sub_is_usable(const amps_bookmark_sub *sub)
     amps_status amps_bookmark_discard_index(amps_bookmark_sub *sub, uint64_t index)
     amps_status amps_bookmark_persisted(amps_bookmark_sub *sub, amps_slice bookmark)
     amps_status amps_bookmark_persisted_index(amps_bookmark_sub *sub, uint64_t index)

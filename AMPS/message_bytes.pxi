@@ -123,7 +123,7 @@ cdef class MessageBytes:
             self.view.sub_id.at = at + (message.sub_id.at - message.header.at)
         self.view.sub_id.size = message.sub_id.size
         self.view.bookmark_index = message.bookmark_index
-        self.view.is_again = message.is_again
+        self.view.bookmark_tag, self.view.is_again = message.bookmark_tag, message.is_again
         self.view.bookmark_at, self.view.bookmark_size = message.bookmark_at, message.bookmark_size
         self.view.header = amps_slice(at, header)
         self.view.record = amps_slice(at + header, record)

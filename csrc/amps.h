@@ -69,9 +69,9 @@ typedef struct amps_header {
 
 /* A delivered message: the outer header, the record's own header inside a multi-record `sow`
  * frame (else empty), the body, the one subscription id it is delivered for (else empty), the index
- * that a bookmark store gave it (else 0), and whether that store had it before: then it may be
- * discarded while it is on its way. Where in the header the bookmark is may be known already: then
- * bookmark_size is not 0, and it has no escapes. */
+ * that a bookmark store gave it (else 0) with the tag of who did, and whether that store had it
+ * before: then it may be discarded while it is on its way. Where in the header the bookmark is may
+ * be known already: then bookmark_size is not 0, and it has no escapes. */
 typedef struct amps_message {
     amps_slice header;
     amps_slice record;
@@ -79,8 +79,8 @@ typedef struct amps_message {
     amps_slice sub_id;
     uint64_t   bookmark_index;
     bool       is_again;
-    uint32_t   bookmark_at;
-    uint32_t   bookmark_size;
+    uint32_t   bookmark_tag;
+    uint32_t   bookmark_at, bookmark_size;
 } amps_message;
 
 amps_command amps_command_parse(amps_slice text);  /* "p" is publish; AMPS_COMMAND_UNKNOWN else */

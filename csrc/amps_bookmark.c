@@ -31,8 +31,7 @@ static bool parse_eight(const char *at, uint64_t *number)
     return true;
 }
 
-/* Digits from `*at` on, as many as there are; no leading zero, no overflow. */
-static bool parse_digits(const char **at, const char *end, uint64_t *number)
+bool amps_bookmark_parse_digits(const char **at, const char *end, uint64_t *number)
 {
     const char *start = *at;
     uint64_t    value = 0, eight;
@@ -59,14 +58,15 @@ bool amps_bookmark_parse_number(amps_slice text, uint64_t *number)
 {
     const char *at = text.at;
     const char *end = text.at + text.size;
-    return parse_digits(&at, end, number) && (at == end || (end - at == 1 && *at == '|'));
+    return amps_bookmark_parse_digits(&at, end, number) &&
+           (at == end || (end - at == 1 && *at == '|'));
 }
 
 static bool parse_numbers(amps_slice text, amps_bookmark *bookmark)
 {
     const char *at = text.at;
     const char *end = text.at + text.size;
-    if (!parse_digits(&at, end, &bookmark->publisher) || at == end || *at != '|') {
+    if (!amps_bookmark_parse_digits(&at, end, &bookmark->publisher) || at == end || *at != '|') {
         return false;
     }
     at++;

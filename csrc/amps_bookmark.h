@@ -30,6 +30,8 @@ static inline bool amps_bookmark_is_opaque(const amps_bookmark *bookmark)
  * `recent`, a list, a range, control characters). Numbers that do not look the way they are
  * written (leading zeros, above 2^64) make an opaque one. */
 AMPS_INTERNAL bool amps_bookmark_parse(amps_slice text, amps_bookmark *bookmark);
+/* Digits from *at on, as many as there are; no leading zero, no overflow. *at is behind them. */
+AMPS_INTERNAL bool amps_bookmark_parse_digits(const char **at, const char *end, uint64_t *number);
 /* Only `digits|` or `digits` to the end of the text. */
 AMPS_INTERNAL bool amps_bookmark_parse_number(amps_slice text, uint64_t *number);
 /* As the wire has it; gives its size, at most AMPS_BOOKMARK_TEXT_SIZE_MAX. Not for opaque ones. */

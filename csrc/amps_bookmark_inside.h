@@ -17,6 +17,7 @@ struct amps_bookmark_sub {
     amps_bookmark_trace  trace;
     amps_bookmark_events events;
     uint32_t             grown_at;
+    uint32_t             tag;
     size_t               id_size;
     char                 id[];
 };

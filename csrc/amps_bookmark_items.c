@@ -108,12 +108,6 @@ bool amps_bookmark_items_is_empty(const amps_bookmark_items *items)
 
 /* ---- Finding ---------------------------------------------------------------------------------*/
 
-static uint32_t hash_of_item(const amps_bookmark_items *items, uint32_t publisher,
-                             uint64_t sequence)
-{
-    return amps_bookmark_hash(items->publishers.seed, publisher, sequence);
-}
-
 /* Most messages come from the publisher of the one before. */
 static bool is_of_last(const amps_bookmark_items *items, amps_slice text,
                        amps_bookmark_place *place)
@@ -133,6 +127,15 @@ static bool is_of_last(const amps_bookmark_items *items, amps_slice text,
                                       &place->bookmark.sequence);
 }
 
+static bool has_last_publisher(const amps_bookmark_items *items, const amps_bookmark *bookmark)
+{
+    if (items->last_publisher == 0 || amps_bookmark_is_opaque(bookmark)) {
+        return false;
+    }
+    const amps_bookmark_publisher *last = publisher_at(items, items->last_publisher);
+    return last->prefix_size > 0 && last->id == bookmark->publisher;
+}
+
 bool amps_bookmark_items_find(const amps_bookmark_items *items, amps_slice text,
                               amps_bookmark_place *place)
 {
@@ -142,7 +145,6 @@ bool amps_bookmark_items_find(const amps_bookmark_items *items, amps_slice text,
         }
         place->publisher = find_publisher(items, &place->bookmark);
     }
-    place->hash = hash_of_item(items, place->publisher, place->bookmark.sequence);
     return true;
 }
 
@@ -150,8 +152,8 @@ void amps_bookmark_items_place(const amps_bookmark_items *items, const amps_book
                                amps_bookmark_place *place)
 {
     place->bookmark = *bookmark;
-    place->publisher = find_publisher(items, bookmark);
-    place->hash = hash_of_item(items, place->publisher, bookmark->sequence);
+    place->publisher = has_last_publisher(items, bookmark) ? items->last_publisher
+                                                           : find_publisher(items, bookmark);
 }
 
 static uint64_t index_of(const amps_bookmark_items *items, uint32_t low)
@@ -159,17 +161,48 @@ static uint64_t index_of(const amps_bookmark_items *items, uint32_t low)
     return items->first + (uint32_t)(low - (uint32_t)items->first);
 }
 
-uint64_t amps_bookmark_items_index(const amps_bookmark_items *items,
-                                   const amps_bookmark_place *place)
+static uint32_t hash_of_item(const amps_bookmark_items *items, uint32_t publisher,
+                             uint64_t sequence)
+{
+    return amps_bookmark_hash(items->publishers.seed, publisher, sequence);
+}
+
+static bool is_item(const amps_bookmark_items *items, uint64_t index,
+                    const amps_bookmark_place *place)
+{
+    const amps_bookmark_item *item = item_at(items, index);
+    return item->sequence == place->bookmark.sequence &&
+           (item->publisher & ~DISCARDED) == place->publisher;
+}
+
+/* Most messages fall out before anybody looks for one by its bookmark: those never come into the
+ * table. Room for all was reserved. */
+static void look_at_all(amps_bookmark_items *items)
+{
+    uint64_t index = items->looked_at > items->first ? items->looked_at : items->first;
+    for (; index < items->next; index++) {
+        amps_bookmark_item *item = item_at(items, index);
+        item->hash = hash_of_item(items, item->publisher & ~DISCARDED, item->sequence);
+        amps_bookmark_table_add(&items->by_bookmark, item->hash, (uint32_t)index);
+    }
+    items->looked_at = items->next;
+}
+
+uint64_t amps_bookmark_items_index(amps_bookmark_items *items, const amps_bookmark_place *place)
 {
     const amps_bookmark_table *table = &items->by_bookmark;
-    uint32_t at = place->publisher != 0 ? amps_bookmark_table_first(table, place->hash)
-                                        : AMPS_BOOKMARK_NO_SLOT;
+    if (place->publisher == 0 || items->first == items->next) {
+        return 0;
+    }
+    if (is_item(items, items->first, place)) { /* who is done in order wants this one */
+        return items->first;
+    }
+    look_at_all(items);
+    uint32_t hash = hash_of_item(items, place->publisher, place->bookmark.sequence);
+    uint32_t at = amps_bookmark_table_first(table, hash);
     for (; at != AMPS_BOOKMARK_NO_SLOT; at = amps_bookmark_table_next(table, at)) {
-        uint64_t                  index = index_of(items, table->slots[at].value);
-        const amps_bookmark_item *item = item_at(items, index);
-        if (item->sequence == place->bookmark.sequence &&
-            (item->publisher & ~DISCARDED) == place->publisher) {
+        uint64_t index = index_of(items, table->slots[at].value);
+        if (is_item(items, index, place)) {
             return index;
         }
     }
@@ -188,7 +221,7 @@ uint64_t amps_bookmark_items_oldest(const amps_bookmark_items *items)
 bool amps_bookmark_items_at(const amps_bookmark_items *items, uint64_t index,
                             amps_bookmark *bookmark, bool *is_discarded)
 {
-    if (index < items->first || index >= items->next) {
+    if (!amps_bookmark_items_has(items, index)) {
         return false;
     }
     const amps_bookmark_item      *item = item_at(items, index);
@@ -201,7 +234,7 @@ bool amps_bookmark_items_at(const amps_bookmark_items *items, uint64_t index,
     return true;
 }
 
-amps_bookmark_verdict amps_bookmark_items_judge(const amps_bookmark_items *items,
+amps_bookmark_verdict amps_bookmark_items_judge(amps_bookmark_items       *items,
                                                 const amps_bookmark_place *place, uint64_t *index)
 {
     *index = 0;
@@ -243,7 +276,7 @@ static bool reserve_item(amps_bookmark_items *items)
         items->ring = ring;
         items->ring_size = size;
     }
-    return amps_bookmark_table_reserve(&items->by_bookmark);
+    return amps_bookmark_table_reserve(&items->by_bookmark, count + 1);
 }
 
 static uint32_t pin_hash(const amps_bookmark_items *items, const amps_bookmark *bookmark)
@@ -260,6 +293,32 @@ static amps_status pin(amps_bookmark_items *items, const amps_bookmark *bookmark
     return AMPS_NO_MEMORY;
 }
 
+/* There is room for it. */
+static inline uint64_t put(amps_bookmark_items *items, uint32_t number, uint64_t sequence)
+{
+    amps_bookmark_publisher *publisher = publisher_at(items, number);
+    uint64_t                 index = items->next++;
+    publisher->live++;
+    publisher->waiting++;
+    if (sequence > publisher->high) {
+        publisher->high = sequence;
+    }
+    *item_at(items, index) = (amps_bookmark_item){sequence, number, 0};
+    items->waiting++;
+    items->last_publisher = number;
+    return index;
+}
+
+uint64_t amps_bookmark_items_add_next(amps_bookmark_items *items, const amps_bookmark *bookmark)
+{
+    uint32_t count = amps_bookmark_items_count(items);
+    return has_last_publisher(items, bookmark) &&
+                   bookmark->sequence > publisher_at(items, items->last_publisher)->high &&
+                   count < items->ring_size && !items->is_pinned && reserve_item(items)
+               ? put(items, items->last_publisher, bookmark->sequence)
+               : 0;
+}
+
 amps_status amps_bookmark_items_add(amps_bookmark_items *items, const amps_bookmark_place *place)
 {
     const amps_bookmark *bookmark = &place->bookmark;
@@ -268,19 +327,7 @@ amps_status amps_bookmark_items_add(amps_bookmark_items *items, const amps_bookm
                                                      &items->publishers, bookmark)) == 0)) {
         return pin(items, bookmark);
     }
-    uint32_t hash =
-        number == place->publisher ? place->hash : hash_of_item(items, number, bookmark->sequence);
-    amps_bookmark_publisher *publisher = publisher_at(items, number);
-    publisher->live++;
-    publisher->waiting++;
-    if (bookmark->sequence > publisher->high) {
-        publisher->high = bookmark->sequence;
-    }
-    uint64_t index = items->next++;
-    *item_at(items, index) = (amps_bookmark_item){bookmark->sequence, number, hash};
-    amps_bookmark_table_add(&items->by_bookmark, hash, (uint32_t)index);
-    items->waiting++;
-    items->last_publisher = number;
+    put(items, number, bookmark->sequence);
     if (AMPS_UNLIKELY(items->is_pinned) && pin_hash(items, bookmark) == items->pin_hash) {
         items->pin_is_gone = true;
     }
@@ -317,16 +364,24 @@ static void set_safe(amps_bookmark_items *items, const amps_bookmark_point *poin
     }
 }
 
-static void drop_front(amps_bookmark_items *items)
+/* Takes the front of the ring out of the table. */
+static void forget_place(amps_bookmark_items *items, uint32_t hash)
 {
-    amps_bookmark_item         item = *item_at(items, items->first);
-    uint32_t                   number = item.publisher & ~DISCARDED;
     const amps_bookmark_table *table = &items->by_bookmark;
-    uint32_t                   at = amps_bookmark_table_first(table, item.hash);
+    uint32_t                   at = amps_bookmark_table_first(table, hash);
     while (table->slots[at].value != (uint32_t)items->first) {
         at = amps_bookmark_table_next(table, at);
     }
     amps_bookmark_table_remove(&items->by_bookmark, at);
+}
+
+static void drop_front(amps_bookmark_items *items)
+{
+    amps_bookmark_item item = *item_at(items, items->first);
+    uint32_t           number = item.publisher & ~DISCARDED;
+    if (items->first < items->looked_at) {
+        forget_place(items, item.hash);
+    }
     publisher_at(items, number)->live--;
     amps_bookmark_publisher_list(&items->publishers, number, item.sequence, items->first);
     items->first++;
@@ -359,7 +414,7 @@ static bool let_fall(amps_bookmark_items *items)
 bool amps_bookmark_items_discard(amps_bookmark_items *items, uint64_t index, bool *fell)
 {
     *fell = false;
-    if (index < items->first || index >= items->next ||
+    if (!amps_bookmark_items_has(items, index) ||
         (item_at(items, index)->publisher & DISCARDED) != 0) {
         return false;
     }

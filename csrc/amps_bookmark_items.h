@@ -23,7 +23,7 @@ typedef enum amps_bookmark_verdict {
 typedef struct amps_bookmark_item {
     uint64_t sequence;
     uint32_t publisher; /* its number, from 1; the highest bit: discarded */
-    uint32_t hash;
+    uint32_t hash;      /* once it is in the table */
 } amps_bookmark_item;
 
 typedef struct amps_bookmark_point { /* a bookmark that owns its text */
@@ -46,6 +46,7 @@ typedef struct amps_bookmark_items {
                                         twice */
     uint32_t            waiting;     /* how many of those are not discarded */
     amps_bookmark_table by_bookmark; /* the low half of the index */
+    uint64_t            looked_at;   /* the ring before this index is in the table */
 
     amps_bookmark_publishers publishers;
     uint32_t                 last_publisher; /* of the last message */
@@ -78,7 +79,6 @@ AMPS_INTERNAL bool amps_bookmark_items_is_empty(const amps_bookmark_items *items
 typedef struct amps_bookmark_place {
     amps_bookmark bookmark;
     uint32_t      publisher; /* its number, 0: unknown */
-    uint32_t      hash;      /* of publisher and sequence, if the publisher is known */
 } amps_bookmark_place;
 
 /* false: no bookmark of a message (see amps_bookmark_parse). */
@@ -92,17 +92,22 @@ AMPS_INTERNAL bool amps_bookmark_items_at(const amps_bookmark_items *items, uint
                                           amps_bookmark *bookmark, bool *is_discarded);
 
 /* *index is 0 of one that is not in the ring. */
-AMPS_INTERNAL amps_bookmark_verdict amps_bookmark_items_judge(const amps_bookmark_items *items,
+AMPS_INTERNAL amps_bookmark_verdict amps_bookmark_items_judge(amps_bookmark_items       *items,
                                                               const amps_bookmark_place *place,
                                                               uint64_t                  *index);
 /* Of one in the ring, or 0. */
-AMPS_INTERNAL uint64_t amps_bookmark_items_index(const amps_bookmark_items *items,
+AMPS_INTERNAL uint64_t amps_bookmark_items_index(amps_bookmark_items       *items,
                                                  const amps_bookmark_place *place);
 /* The first that is not discarded, or 0. */
 AMPS_INTERNAL uint64_t amps_bookmark_items_oldest(const amps_bookmark_items *items);
 /* Puts it at the end. AMPS_NO_MEMORY: it is not noted, and from now on the ring is pinned. */
 AMPS_INTERNAL amps_status amps_bookmark_items_add(amps_bookmark_items       *items,
                                                   const amps_bookmark_place *place);
+
+/* Most messages are the next of the publisher of the one before: judged and put at the end at once.
+ * The index, or 0: it is none of those, or there is no room. */
+AMPS_INTERNAL uint64_t amps_bookmark_items_add_next(amps_bookmark_items *items,
+                                                    const amps_bookmark *bookmark);
 
 /* false: it was not in the ring, or discarded before. *fell says whether anything fell out. */
 AMPS_INTERNAL bool amps_bookmark_items_discard(amps_bookmark_items *items, uint64_t index,
@@ -141,6 +146,12 @@ AMPS_INTERNAL bool amps_bookmark_walk_next(const amps_bookmark_items *items,
 /* The list as text; its size, also when it does not fit and nothing is to be read in `out`. */
 AMPS_INTERNAL size_t amps_bookmark_items_write(const amps_bookmark_items *items, char *out,
                                                size_t out_size);
+
+/* Is it in the ring? */
+static inline bool amps_bookmark_items_has(const amps_bookmark_items *items, uint64_t index)
+{
+    return index >= items->first && index < items->next;
+}
 
 static inline uint32_t amps_bookmark_items_count(const amps_bookmark_items *items)
 {

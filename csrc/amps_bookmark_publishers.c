@@ -81,7 +81,7 @@ static bool reserve_publisher(amps_bookmark_publishers *publishers)
         publishers->all = larger;
         publishers->room = room;
     }
-    return amps_bookmark_table_reserve(&publishers->table);
+    return amps_bookmark_table_reserve(&publishers->table, publishers->table.count + 1);
 }
 
 /* 0: out of memory. */

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "amps_bookmark_inside.h"
-#include "amps_bookmark_list.h"
 #include "amps_memory.h"
 
 #define usable amps_bookmark_usable
@@ -68,10 +67,14 @@ static void lock(amps_bookmark_sub *sub, outcome *told)
     amps_mutex_lock(&sub->lock);
 }
 
+static bool has_news(const outcome *told)
+{
+    return told->changed || told->grown > 0 || told->problem != AMPS_OK || told->is_off_disk;
+}
+
 static void unlock(amps_bookmark_sub *sub, outcome *told)
 {
-    bool anything =
-        told->changed || told->grown > 0 || told->problem != AMPS_OK || told->is_off_disk;
+    bool anything = has_news(told);
     if (anything) {
         told->events = sub->events;
     }
@@ -202,112 +205,6 @@ void amps_bookmark_store_set_events(amps_bookmark_store *store, const amps_bookm
     amps_mutex_unlock(&store->lock);
 }
 
-/* ---- Sub ids ---------------------------------------------------------------------------------*/
-
-amps_slice amps_bookmark_sub_id(const amps_bookmark_sub *sub)
-{
-    return (amps_slice){sub->id, sub->id_size};
-}
-
-static uint32_t hash_of_id(const amps_bookmark_store *store, amps_slice id)
-{
-    uint64_t hash = store->seed;
-    for (size_t i = 0; i < id.size; i++) {
-        hash = (hash ^ (unsigned char)id.at[i]) * UINT64_C(0x100000001b3);
-        hash ^= hash >> 32;
-    }
-    return amps_bookmark_hash(store->seed, hash, id.size);
-}
-
-static amps_bookmark_sub *find_sub(const amps_bookmark_store *store, amps_slice id, uint32_t hash)
-{
-    uint32_t at = amps_bookmark_table_first(&store->by_id, hash);
-    while (at != AMPS_BOOKMARK_NO_SLOT) {
-        amps_bookmark_sub *sub = store->subs[store->by_id.slots[at].value];
-        if (amps_slice_equal(amps_bookmark_sub_id(sub), id)) {
-            return sub;
-        }
-        at = amps_bookmark_table_next(&store->by_id, at);
-    }
-    return NULL;
-}
-
-static bool reserve_sub(amps_bookmark_store *store)
-{
-    if (store->sub_count == store->sub_room) {
-        uint32_t            room = store->sub_room > 0 ? store->sub_room * 2 : 8;
-        amps_bookmark_sub **larger = amps_memory_resize(store->subs, room * sizeof *larger);
-        if (larger == NULL) {
-            return false;
-        }
-        store->subs = larger;
-        store->sub_room = room;
-    }
-    return amps_bookmark_table_reserve(&store->by_id);
-}
-
-static amps_bookmark_sub *new_sub(amps_bookmark_store *store, amps_slice id, uint32_t hash)
-{
-    amps_bookmark_sub *sub = amps_memory_new_zeroed(sizeof *sub + id.size);
-    if (sub == NULL || !reserve_sub(store)) {
-        amps_memory_free(sub);
-        return NULL;
-    }
-    sub->store = store;
-    sub->events = store->events;
-    sub->grown_at = AMPS_BOOKMARK_GROWN_MIN;
-    sub->id_size = id.size;
-    if (id.size > 0) {
-        memcpy(sub->id, id.at, id.size);
-    }
-    sub->trace.sub_id = (amps_slice){sub->id, sub->id_size};
-    amps_mutex_init(&sub->lock);
-    amps_bookmark_items_init(&sub->items, store->seed + store->sub_count);
-    amps_bookmark_table_add(&store->by_id, hash, store->sub_count);
-    store->subs[store->sub_count++] = sub;
-    return sub;
-}
-
-amps_bookmark_sub *amps_bookmark_store_sub(amps_bookmark_store *store, amps_slice sub_id)
-{
-    if (usable(store) != AMPS_OK || sub_id.size > AMPS_BOOKMARK_SUB_ID_SIZE_MAX) {
-        return NULL;
-    }
-    uint32_t hash = hash_of_id(store, sub_id);
-    amps_mutex_lock(&store->lock);
-    amps_bookmark_sub *sub = find_sub(store, sub_id, hash);
-    if (sub == NULL) {
-        sub = new_sub(store, sub_id, hash);
-    }
-    amps_mutex_unlock(&store->lock);
-    return sub;
-}
-
-size_t amps_bookmark_store_sub_count(amps_bookmark_store *store)
-{
-    if (usable(store) == AMPS_FORKED) {
-        return 0;
-    }
-    amps_mutex_lock(&store->lock);
-    size_t count = store->sub_count;
-    amps_mutex_unlock(&store->lock);
-    return count;
-}
-
-amps_bookmark_sub *amps_bookmark_store_sub_at(amps_bookmark_store *store, size_t index)
-{
-    amps_bookmark_sub *sub = NULL;
-    if (usable(store) == AMPS_FORKED) {
-        return NULL;
-    }
-    amps_mutex_lock(&store->lock);
-    if (index < store->sub_count) {
-        sub = store->subs[index];
-    }
-    amps_mutex_unlock(&store->lock);
-    return sub;
-}
-
 /* ---- Messages --------------------------------------------------------------------------------*/
 
 static void problem(outcome *told, amps_status status, const char *what)
@@ -316,21 +213,26 @@ static void problem(outcome *told, amps_status status, const char *what)
     told->what = what;
 }
 
-/* Notes a new one; its index, or 0. */
-static uint64_t add(amps_bookmark_sub *sub, const amps_bookmark_place *place, outcome *told)
+/* What is to be done about one that is new in the ring. */
+static void note_new(amps_bookmark_sub *sub, const amps_bookmark *bookmark, outcome *told)
 {
-    amps_bookmark_items *items = &sub->items;
-    uint64_t             index = items->next;
-    if (AMPS_UNLIKELY(amps_bookmark_items_add(items, place) != AMPS_OK)) {
-        problem(told, AMPS_NO_MEMORY, "out of memory, a message was not noted");
-        return 0;
-    }
-    uint32_t count = amps_bookmark_items_count(items);
+    uint32_t count = amps_bookmark_items_count(&sub->items);
     if (AMPS_UNLIKELY(count >= sub->grown_at)) {
         told->grown = count;
         sub->grown_at = count <= UINT32_MAX / 2 ? sub->grown_at * 2 : UINT32_MAX;
     }
-    note(sub, AMPS_BOOKMARK_RECEIVED, &place->bookmark, told);
+    note(sub, AMPS_BOOKMARK_RECEIVED, bookmark, told);
+}
+
+/* Notes a new one; its index, or 0. */
+static uint64_t add(amps_bookmark_sub *sub, const amps_bookmark_place *place, outcome *told)
+{
+    uint64_t index = sub->items.next;
+    if (AMPS_UNLIKELY(amps_bookmark_items_add(&sub->items, place) != AMPS_OK)) {
+        problem(told, AMPS_NO_MEMORY, "out of memory, a message was not noted");
+        return 0;
+    }
+    note_new(sub, &place->bookmark, told);
     return index;
 }
 
@@ -339,43 +241,93 @@ static void refuse(outcome *told)
     problem(told, AMPS_STORE, "a message's bookmark is none, and cannot be noted");
 }
 
+/* The lock is held, here and in the next two. */
+static amps_bookmark_verdict judge(amps_bookmark_sub *sub, const amps_bookmark_place *place,
+                                   uint64_t *index, outcome *told)
+{
+    amps_bookmark_verdict verdict = amps_bookmark_items_judge(&sub->items, place, index);
+    if (verdict == AMPS_BOOKMARK_NEW) {
+        *index = add(sub, place, told);
+    }
+    sub->items.is_recovered = false;
+    return verdict;
+}
+
+static amps_bookmark_verdict receive(amps_bookmark_sub *sub, amps_slice text, uint64_t *index,
+                                     outcome *told)
+{
+    amps_bookmark_verdict verdict = AMPS_BOOKMARK_NEW;
+    amps_bookmark_place   place;
+    *index = 0;
+    if (AMPS_LIKELY(amps_bookmark_items_find(&sub->items, text, &place))) {
+        verdict = judge(sub, &place, index, told);
+    } else {
+        refuse(told);
+    }
+    return verdict;
+}
+
+/* The same for one that may have been read. */
+static amps_bookmark_verdict receive_read(amps_bookmark_sub *sub, const amps_bookmark *bookmark,
+                                          uint64_t *index, outcome *told)
+{
+    amps_bookmark_place place;
+    if (bookmark->publisher == 0) {
+        return receive(sub, bookmark->text, index, told);
+    }
+    *index = amps_bookmark_items_add_next(&sub->items, bookmark);
+    if (AMPS_LIKELY(*index != 0)) {
+        sub->items.is_recovered = false;
+        note_new(sub, bookmark, told);
+        return AMPS_BOOKMARK_NEW;
+    }
+    amps_bookmark_items_place(&sub->items, bookmark, &place);
+    return judge(sub, &place, index, told);
+}
+
 amps_bookmark_verdict amps_bookmark_receive(amps_bookmark_sub *sub, amps_slice bookmark,
                                             uint64_t *index)
 {
     amps_bookmark_verdict verdict = AMPS_BOOKMARK_NEW;
-    amps_bookmark_place   place;
     outcome               told;
     *index = 0;
-    if (AMPS_UNLIKELY(usable(sub->store) != AMPS_OK)) {
-        return verdict;
+    if (AMPS_LIKELY(usable(sub->store) == AMPS_OK)) {
+        lock(sub, &told);
+        verdict = receive(sub, bookmark, index, &told);
+        unlock(sub, &told);
     }
-    lock(sub, &told);
-    if (AMPS_LIKELY(amps_bookmark_items_find(&sub->items, bookmark, &place))) {
-        verdict = amps_bookmark_items_judge(&sub->items, &place, index);
-        if (verdict == AMPS_BOOKMARK_NEW) {
-            *index = add(sub, &place, &told);
-        }
-        sub->items.is_recovered = false;
-    } else {
-        refuse(&told);
-    }
-    unlock(sub, &told);
     return verdict;
 }
 
-bool amps_bookmark_is_discarded(amps_bookmark_sub *sub, amps_slice bookmark)
+/* What one of them leads to is told before the next. */
+bool amps_bookmark_receive_all(amps_bookmark_sub *sub, amps_bookmark_note *notes, size_t count)
 {
-    bool                is_discarded = false;
-    amps_bookmark_place place;
-    uint64_t            index;
-    if (usable(sub->store) == AMPS_OK) {
-        amps_mutex_lock(&sub->lock);
-        is_discarded =
-            amps_bookmark_items_find(&sub->items, bookmark, &place) &&
-            amps_bookmark_items_judge(&sub->items, &place, &index) == AMPS_BOOKMARK_DISCARDED;
-        amps_mutex_unlock(&sub->lock);
+    bool    any_discarded = false;
+    bool    is_usable = usable(sub->store) == AMPS_OK;
+    outcome told;
+    if (is_usable) {
+        lock(sub, &told);
     }
-    return is_discarded;
+    for (size_t i = 0; i < count; i++) {
+        amps_message *message = notes[i].message;
+        message->bookmark_tag = sub->tag;
+        message->bookmark_index = 0;
+        notes[i].verdict = AMPS_BOOKMARK_NEW;
+        if (AMPS_LIKELY(is_usable)) {
+            notes[i].verdict =
+                receive_read(sub, &notes[i].bookmark, &message->bookmark_index, &told);
+        }
+        message->is_again = notes[i].verdict == AMPS_BOOKMARK_AGAIN;
+        any_discarded = any_discarded || notes[i].verdict == AMPS_BOOKMARK_DISCARDED;
+        if (AMPS_UNLIKELY(is_usable && has_news(&told))) {
+            unlock(sub, &told);
+            lock(sub, &told);
+        }
+    }
+    if (is_usable) {
+        unlock(sub, &told);
+    }
+    return any_discarded;
 }
 
 amps_status amps_bookmark_log(amps_bookmark_sub *sub, amps_slice bookmark, uint64_t *index)
@@ -402,19 +354,24 @@ amps_status amps_bookmark_log(amps_bookmark_sub *sub, amps_slice bookmark, uint6
     return status;
 }
 
-static amps_status discard(amps_bookmark_sub *sub, uint64_t index, const amps_bookmark *bookmark,
-                           outcome *told)
+static amps_status discard(amps_bookmark_sub *sub, uint64_t index, outcome *told)
 {
+    amps_bookmark bookmark;
+    bool          is_discarded;
+    if (sub->store->disk != NULL) {
+        amps_bookmark_items_at(&sub->items, index, &bookmark, &is_discarded);
+    }
     if (!amps_bookmark_items_discard(&sub->items, index, &told->changed)) {
         return AMPS_OK;
     }
     if (sub->items.waiting == 0) {
         sub->grown_at = AMPS_BOOKMARK_GROWN_MIN;
     }
-    return note(sub, AMPS_BOOKMARK_DONE, bookmark, told) == AMPS_CLOSED ? AMPS_CLOSED : AMPS_OK;
+    return note(sub, AMPS_BOOKMARK_DONE, &bookmark, told) == AMPS_CLOSED ? AMPS_CLOSED : AMPS_OK;
 }
 
-amps_status amps_bookmark_discard(amps_bookmark_sub *sub, amps_slice bookmark)
+/* By the index if it is there; else by the bookmark's text, if there is one. */
+static amps_status discard_either(amps_bookmark_sub *sub, uint64_t index, amps_slice text)
 {
     amps_bookmark_place place;
     outcome             told;
@@ -423,29 +380,49 @@ amps_status amps_bookmark_discard(amps_bookmark_sub *sub, amps_slice bookmark)
         return status;
     }
     lock(sub, &told);
-    if (amps_bookmark_items_find(&sub->items, bookmark, &place)) {
-        uint64_t index = amps_bookmark_items_index(&sub->items, &place);
-        status = discard(sub, index, &place.bookmark, &told);
+    if (!amps_bookmark_items_has(&sub->items, index) && text.size > 0) {
+        index = amps_bookmark_items_find(&sub->items, text, &place)
+                    ? amps_bookmark_items_index(&sub->items, &place)
+                    : 0;
+    }
+    status = discard(sub, index, &told);
+    unlock(sub, &told);
+    return status;
+}
+
+amps_status amps_bookmark_discard(amps_bookmark_sub *sub, amps_slice bookmark)
+{
+    return discard_either(sub, 0, bookmark);
+}
+
+amps_status amps_bookmark_discard_index(amps_bookmark_sub *sub, uint64_t index)
+{
+    return discard_either(sub, index, (amps_slice){NULL, 0});
+}
+
+amps_status amps_bookmark_discard_all(amps_bookmark_sub *sub, const uint64_t *indexes, size_t count)
+{
+    outcome     told;
+    amps_status status = usable(sub->store);
+    if (AMPS_UNLIKELY(status != AMPS_OK)) {
+        return status;
+    }
+    lock(sub, &told);
+    for (size_t i = 0; i < count && status == AMPS_OK; i++) {
+        bool fell = told.changed;
+        status = discard(sub, indexes[i], &told);
+        told.changed = told.changed || fell;
     }
     unlock(sub, &told);
     return status;
 }
 
-amps_status amps_bookmark_discard_index(amps_bookmark_sub *sub, uint64_t index)
+/* The index may be gone, and the bookmark be there under another. */
+amps_status amps_bookmark_discard_message(amps_bookmark_sub *sub, const amps_message *message)
 {
-    amps_bookmark bookmark;
-    bool          is_discarded;
-    outcome       told;
-    amps_status   status = usable(sub->store);
-    if (AMPS_UNLIKELY(status != AMPS_OK)) {
-        return status;
-    }
-    lock(sub, &told);
-    if (amps_bookmark_items_at(&sub->items, index, &bookmark, &is_discarded)) {
-        status = discard(sub, index, &bookmark, &told);
-    }
-    unlock(sub, &told);
-    return status;
+    bool       is_ours = sub->tag != 0 && message->bookmark_tag == sub->tag;
+    amps_slice text = {message->header.at + message->bookmark_at, message->bookmark_size};
+    return discard_either(sub, is_ours ? message->bookmark_index : 0, text);
 }
 
 /* ---- Persisted points ------------------------------------------------------------------------*/
@@ -566,49 +543,6 @@ amps_status amps_bookmark_recover(amps_bookmark_sub *sub, amps_slice list)
     status = status == AMPS_OK ? note_all(sub, &told) : status;
     unlock(sub, &told);
     return status;
-}
-
-/* ---- Asking ----------------------------------------------------------------------------------*/
-
-size_t amps_bookmark_most_recent(amps_bookmark_sub *sub, char *out, size_t out_size)
-{
-    if (usable(sub->store) == AMPS_FORKED) {
-        return 0;
-    }
-    amps_mutex_lock(&sub->lock);
-    size_t size = amps_bookmark_items_write(&sub->items, out, out_size);
-    amps_mutex_unlock(&sub->lock);
-    return size;
-}
-
-uint64_t amps_bookmark_oldest(amps_bookmark_sub *sub)
-{
-    if (usable(sub->store) == AMPS_FORKED) {
-        return 0;
-    }
-    amps_mutex_lock(&sub->lock);
-    uint64_t index = amps_bookmark_items_oldest(&sub->items);
-    amps_mutex_unlock(&sub->lock);
-    return index;
-}
-
-size_t amps_bookmark_common(amps_bookmark_sub *const *subs, size_t count, char *out,
-                            size_t out_size)
-{
-    amps_bookmark_list list;
-    amps_status        status = AMPS_OK;
-    amps_bookmark_list_init(&list, count > 0 ? subs[0]->store->seed : 0);
-    for (size_t i = 0; i < count && status == AMPS_OK; i++) {
-        status = usable(subs[i]->store) == AMPS_FORKED ? AMPS_FORKED : AMPS_OK;
-        if (status == AMPS_OK) {
-            amps_mutex_lock(&subs[i]->lock);
-            status = amps_bookmark_list_join(&list, &subs[i]->items);
-            amps_mutex_unlock(&subs[i]->lock);
-        }
-    }
-    size_t size = status == AMPS_OK ? amps_bookmark_list_write(&list, out, out_size) : 0;
-    amps_bookmark_list_fini(&list);
-    return size;
 }
 
 /* ---- Forgetting ------------------------------------------------------------------------------*/

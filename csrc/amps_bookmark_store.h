@@ -54,17 +54,34 @@ amps_bookmark_sub *amps_bookmark_store_sub(amps_bookmark_store *store, amps_slic
 size_t             amps_bookmark_store_sub_count(amps_bookmark_store *store);
 amps_bookmark_sub *amps_bookmark_store_sub_at(amps_bookmark_store *store, size_t index);
 amps_slice         amps_bookmark_sub_id(const amps_bookmark_sub *sub);
+/* No other sub id of any store has it as long as this program runs. 0: all tags are used up. */
+uint32_t amps_bookmark_sub_tag(const amps_bookmark_sub *sub);
+/* Its store is not closed, nor inherited through fork. */
+bool amps_bookmark_sub_is_usable(const amps_bookmark_sub *sub);
 
 /* The judgement, and if it is new the note, in one step. *index is 0 of one that is not noted any
  * more. Out of memory: new, index 0, told as a problem; it stays before every point that
  * most_recent gives until it came again and was noted. */
 amps_bookmark_verdict amps_bookmark_receive(amps_bookmark_sub *sub, amps_slice bookmark,
                                             uint64_t *index);
-bool                  amps_bookmark_is_discarded(amps_bookmark_sub *sub, amps_slice bookmark);
+/* The same for several messages, in order and in one go: each gets its index, the tag, and whether
+ * it came before. true: one of them was discarded. */
+typedef struct amps_bookmark_note {
+    amps_bookmark         bookmark; /* if its publisher is 0 it is read from its text first */
+    amps_message         *message;
+    amps_bookmark_verdict verdict;
+} amps_bookmark_note;
+bool amps_bookmark_receive_all(amps_bookmark_sub *sub, amps_bookmark_note *notes, size_t count);
+bool amps_bookmark_is_discarded(amps_bookmark_sub *sub, amps_slice bookmark);
 /* Notes it, or gives the index it has. AMPS_STORE: no bookmark. */
 amps_status amps_bookmark_log(amps_bookmark_sub *sub, amps_slice bookmark, uint64_t *index);
 /* Unknown, or discarded before: AMPS_OK. Indexes are never used twice, not after a purge either. */
 amps_status amps_bookmark_discard(amps_bookmark_sub *sub, amps_slice bookmark);
+/* Of a message whose bookmark_size is not 0: by its index if this sub id gave it that. */
+amps_status amps_bookmark_discard_message(amps_bookmark_sub *sub, const amps_message *message);
+/* Several, in one go. */
+amps_status amps_bookmark_discard_all(amps_bookmark_sub *sub, const uint64_t *indexes,
+                                      size_t count);
 amps_status amps_bookmark_discard_index(amps_bookmark_sub *sub, uint64_t index);
 /* Counts once everything received before it is discarded. No bookmark, or an index that is no
  * longer there: AMPS_OK, nothing happens. */

@@ -24,16 +24,21 @@ void amps_bookmark_table_add(amps_bookmark_table *table, uint32_t hash, uint32_t
     table->count++;
 }
 
-bool amps_bookmark_table_reserve(amps_bookmark_table *table)
+static uint32_t fit_in(uint32_t capacity) { return capacity / 4 * 3; }
+
+bool amps_bookmark_table_reserve(amps_bookmark_table *table, uint32_t count)
 {
-    if (AMPS_LIKELY(table->count < table->capacity / 4 * 3)) {
+    if (AMPS_LIKELY(count <= fit_in(table->capacity))) {
         return true;
     }
-    if (table->capacity == CAPACITY_MAX) {
+    if (count > fit_in(CAPACITY_MAX)) {
         return false;
     }
     amps_bookmark_table larger = {.capacity =
                                       table->capacity > 0 ? table->capacity * 2 : CAPACITY_MIN};
+    while (count > fit_in(larger.capacity)) {
+        larger.capacity *= 2;
+    }
     larger.slots = amps_memory_new_zeroed(larger.capacity * sizeof *larger.slots);
     if (larger.slots == NULL) {
         return false;

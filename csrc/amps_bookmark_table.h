@@ -54,8 +54,8 @@ static inline uint32_t amps_bookmark_table_next(const amps_bookmark_table *table
 }
 
 AMPS_INTERNAL void amps_bookmark_table_fini(amps_bookmark_table *table);
-/* Makes sure that one more fits; false: out of memory. */
-AMPS_INTERNAL bool amps_bookmark_table_reserve(amps_bookmark_table *table);
+/* Makes sure that so many fit in all; false: out of memory. */
+AMPS_INTERNAL bool amps_bookmark_table_reserve(amps_bookmark_table *table, uint32_t count);
 /* Room was reserved. */
 AMPS_INTERNAL void amps_bookmark_table_add(amps_bookmark_table *table, uint32_t hash,
                                            uint32_t value);

@@ -14,6 +14,11 @@ void amps_deliveries_init(amps_deliveries *out, const amps_events *events, void 
     out->writer = writer;
 }
 
+static bool is_wanted(const amps_deliveries *out, amps_audience audience)
+{
+    return (atomic_load_explicit(out->wants, memory_order_relaxed) & 1u << audience) != 0;
+}
+
 void amps_deliveries_publish(amps_deliveries *out)
 {
     for (size_t i = 0; i < out->dirty_count; i++) {
@@ -24,10 +29,36 @@ void amps_deliveries_publish(amps_deliveries *out)
     out->dirty_count = 0;
 }
 
+/* Whoever was discarded goes no further, or to who wants duplicates. */
+static void sort_out(amps_deliveries *out, const amps_delivery *first, size_t count)
+{
+    bool tells = is_wanted(out, AMPS_FOR_DUPLICATE);
+    for (size_t i = 0; i < count; i++) {
+        amps_delivery delivery = first[i];
+        if (out->notes[i].verdict == AMPS_BOOKMARK_DISCARDED) {
+            delivery = (amps_delivery){.audience = AMPS_FOR_DUPLICATE, .message = first[i].message};
+        }
+        if (tells || delivery.audience != AMPS_FOR_DUPLICATE) {
+            out->waiting_for[out->count++] = delivery;
+        }
+    }
+}
+
+void amps_deliveries_judge(amps_deliveries *out)
+{
+    size_t count = out->note_count;
+    out->note_count = 0;
+    if (amps_bookmark_receive_all(out->noting, out->notes, count)) {
+        out->count -= count;
+        sort_out(out, out->waiting_for + out->count, count);
+    }
+}
+
 /* Streams first: they cost nothing and may be waited for. */
 void amps_deliveries_flush(amps_deliveries *out)
 {
     amps_deliveries_publish(out);
+    amps_deliveries_settle(out);
     size_t count = out->count;
     out->count = 0;
     if (count > 0 && !atomic_load(&out->hushed)) {
@@ -38,15 +69,35 @@ void amps_deliveries_flush(amps_deliveries *out)
 
 static amps_delivery *next_delivery(amps_deliveries *out)
 {
+    amps_deliveries_settle(out);
     if (out->count == AMPS_DELIVERIES_MAX) {
         amps_deliveries_flush(out);
     }
     return &out->waiting_for[out->count++];
 }
 
+amps_message *amps_deliveries_place(amps_deliveries *out, amps_route *route,
+                                    const amps_bookmark *bookmark)
+{
+    if (AMPS_UNLIKELY(out->note_count > 0 && out->noting != route->sink.bookmarks)) {
+        amps_deliveries_judge(out);
+    }
+    if (out->count == AMPS_DELIVERIES_MAX) {
+        amps_deliveries_flush(out);
+    }
+    amps_delivery *delivery = &out->waiting_for[out->count++];
+    delivery->audience = AMPS_FOR_ROUTE;
+    delivery->handler = route->sink.handler;
+    delivery->route = route;
+    out->noting = route->sink.bookmarks;
+    out->notes[out->note_count++] =
+        (amps_bookmark_note){.bookmark = *bookmark, .message = &delivery->message};
+    return &delivery->message;
+}
+
 bool amps_deliveries_tell(amps_deliveries *out, amps_audience audience, const amps_message *message)
 {
-    if ((atomic_load_explicit(out->wants, memory_order_relaxed) & 1u << audience) == 0) {
+    if (!is_wanted(out, audience)) {
         return false;
     }
     *next_delivery(out) = (amps_delivery){.audience = audience, .message = *message};

@@ -24,6 +24,9 @@ typedef struct amps_deliveries {
     atomic_bool        hushed; /* nobody is told any more */
     amps_delivery      waiting_for[AMPS_DELIVERIES_MAX];
     size_t             count;
+    amps_bookmark_sub *noting; /* the store has not seen the last note_count of them yet */
+    amps_bookmark_note notes[AMPS_DELIVERIES_MAX];
+    size_t             note_count;
     amps_stream       *dirty[AMPS_DELIVERIES_DIRTY_MAX];
     size_t             dirty_count;
     /* Unless NULL: a function in C has returned from a message. */
@@ -38,6 +41,24 @@ void amps_deliveries_init(amps_deliveries *out, const amps_events *events, void 
 /* To whom the route is for. A full stream is waited for. AMPS_NO_MEMORY. */
 amps_status amps_deliveries_hand(amps_deliveries *out, amps_route *route,
                                  const amps_message *message);
+/* Does a handler get what is for the route, in bursts? Then a message with a bookmark may be judged
+ * together with those behind it. */
+static inline bool amps_deliveries_collects(const amps_route *route)
+{
+    return route->sink.stream == NULL && route->sink.function == NULL &&
+           route->sink.handler != NULL;
+}
+/* Where such a message must be put; whether it was discarded before turns out later. */
+amps_message *amps_deliveries_place(amps_deliveries *out, amps_route *route,
+                                    const amps_bookmark *bookmark);
+void          amps_deliveries_judge(amps_deliveries *out);
+/* Lets the store judge those now: before anything else is done to what it knows of them. */
+static inline void amps_deliveries_settle(amps_deliveries *out)
+{
+    if (AMPS_UNLIKELY(out->note_count > 0)) {
+        amps_deliveries_judge(out);
+    }
+}
 /* To one of the client's own handlers; false if nobody wants it. */
 bool amps_deliveries_tell(amps_deliveries *out, amps_audience audience,
                           const amps_message *message);

@@ -5,13 +5,13 @@
 
 #include "amps_deliveries.h"
 #include "amps_frame.h"
+#include "amps_known.h"
 #include "amps_memory.h"
 #include "amps_record.h"
 #include "amps_socket.h"
 #include "amps_text.h"
 
 #define ROUTE_CACHE_ID_MAX 64u
-#define KNOWN_HEADER_MAX   128u
 
 struct amps_reader {
     amps_reader_setup setup;
@@ -27,12 +27,7 @@ struct amps_reader {
     unsigned     cached_at; /* the table's change count then */
     amps_route  *cached;
 
-    char     known[KNOWN_HEADER_MAX]; /* the last header that led to one route only */
-    size_t   known_size;              /* 0: there is none */
-    size_t   known_id_at, known_id_size;
-    size_t   known_bookmark_at, known_bookmark_size; /* all the same but for this; 0: all of it */
-    unsigned known_at;                               /* the table's change count then */
-    amps_route *known_route;
+    amps_known known;
 };
 
 /* ---- Whose is it? --------------------------------------------------------------------------- */
@@ -76,7 +71,7 @@ static void end_if_complete(amps_reader *reader, amps_route *route, const amps_m
     if (!atomic_load(&route->is_complete) && amps_ending_is_complete(&route->ending)) {
         const amps_sink *sink = &route->sink;
         atomic_store(&route->is_complete, true);
-        reader->known_size = 0; /* it may be the route that is known */
+        amps_known_forget(&reader->known); /* it may be the route that is known */
         if (sink->stream != NULL) {
             amps_deliveries_publish(&reader->out);
         }
@@ -112,89 +107,29 @@ static bool next_id(amps_slice *list, amps_slice *id)
     return true;
 }
 
-/* `changes` is the table's count from before the route was looked up: it may be gone by now. */
-static void remember(amps_reader *reader, amps_route *route, unsigned changes,
-                     const amps_message *message)
-{
-    if (message->header.size <= KNOWN_HEADER_MAX) {
-        memcpy(reader->known, message->header.at, message->header.size);
-        reader->known_size = message->header.size;
-        reader->known_id_at = (size_t)(message->sub_id.at - message->header.at);
-        reader->known_id_size = message->sub_id.size;
-        reader->known_bookmark_at = message->bookmark_at;
-        reader->known_bookmark_size = message->bookmark_size;
-        reader->known_at = changes;
-        reader->known_route = route;
-    }
-}
-
 /* Is it one that the subscription has had and discarded? Else it is noted. */
-static bool is_had(amps_reader *reader, const amps_route *route, amps_slice bookmark,
+static bool is_had(amps_reader *reader, const amps_route *route, const amps_bookmark *bookmark,
                    amps_message *message)
 {
-    amps_bookmark_verdict verdict =
-        amps_bookmark_receive(route->sink.bookmarks, bookmark, &message->bookmark_index);
-    if (verdict == AMPS_BOOKMARK_DISCARDED) {
+    amps_bookmark_note note = {.bookmark = *bookmark, .message = message};
+    bool               is_discarded = amps_bookmark_receive_all(route->sink.bookmarks, &note, 1);
+    if (is_discarded) {
         amps_deliveries_tell(&reader->out, AMPS_FOR_DUPLICATE, message);
     }
-    message->is_again = verdict == AMPS_BOOKMARK_AGAIN;
-    return verdict == AMPS_BOOKMARK_DISCARDED;
+    return is_discarded;
 }
 
-/* Is the header that of before but for its bookmark? Gives the size of that one, or 0. */
-static size_t known_but_for_bookmark(const amps_reader *reader, amps_slice payload)
+static amps_status route_known(amps_reader *reader, amps_slice payload, size_t bookmark_size,
+                               const amps_bookmark *bookmark)
 {
-    const size_t at = reader->known_bookmark_at;
-    const size_t rest_at = at + reader->known_bookmark_size;
-    const size_t rest = reader->known_size - rest_at;
-    if (payload.size < reader->known_size || memcmp(payload.at, reader->known, at) != 0) {
-        return 0;
+    amps_route  *route = reader->known.route;
+    amps_message message;
+    if (bookmark_size > 0 && amps_deliveries_collects(route)) {
+        amps_known_view(&reader->known, payload, bookmark_size,
+                        amps_deliveries_place(&reader->out, route, bookmark));
+        return AMPS_OK;
     }
-    size_t      room = payload.size - at - rest;
-    const char *bookmark = payload.at + at;
-    const char *quote =
-        memchr(bookmark, '"', room < AMPS_BOOKMARK_SIZE_MAX ? room + 1 : AMPS_BOOKMARK_SIZE_MAX);
-    size_t size = quote != NULL ? (size_t)(quote - bookmark) : 0;
-    return size > 0 && amps_text_is_plain(bookmark, size) &&
-                   memcmp(quote, reader->known + rest_at, rest) == 0
-               ? size
-               : 0;
-}
-
-/* The messages of one subscription often have the very same header, or one that differs in the
- * bookmark alone: then all is known already. *bookmark_size: of the one there is, or 0. */
-static bool is_known(const amps_reader *reader, amps_slice payload, size_t *bookmark_size)
-{
-    *bookmark_size = 0;
-    if (reader->known_size == 0 ||
-        reader->known_at !=
-            atomic_load_explicit(&reader->setup.routes->changes, memory_order_acquire)) {
-        return false;
-    }
-    if (reader->known_bookmark_size > 0) {
-        *bookmark_size = known_but_for_bookmark(reader, payload);
-        return *bookmark_size > 0;
-    }
-    return payload.size >= reader->known_size &&
-           memcmp(payload.at, reader->known, reader->known_size) == 0;
-}
-
-static amps_status route_known(amps_reader *reader, amps_slice payload, size_t bookmark_size)
-{
-    size_t      size = reader->known_size, id_at = reader->known_id_at;
-    amps_route *route = reader->known_route;
-    if (bookmark_size > 0) {
-        size += bookmark_size - reader->known_bookmark_size;
-        id_at +=
-            id_at > reader->known_bookmark_at ? bookmark_size - reader->known_bookmark_size : 0;
-    }
-    amps_message message = {.header = {payload.at, size},
-                            .record = {payload.at, 0},
-                            .body = {payload.at + size, payload.size - size},
-                            .sub_id = {payload.at + id_at, reader->known_id_size},
-                            .bookmark_at = (uint32_t)reader->known_bookmark_at,
-                            .bookmark_size = (uint32_t)bookmark_size};
-    amps_slice   bookmark = {payload.at + reader->known_bookmark_at, bookmark_size};
+    amps_known_view(&reader->known, payload, bookmark_size, &message);
     if (bookmark_size > 0 && is_had(reader, route, bookmark, &message)) {
         return AMPS_OK;
     }
@@ -218,17 +153,17 @@ static amps_route *listener(amps_route *route)
 static bool is_duplicate(amps_reader *reader, const amps_route *route, const amps_header *header,
                          amps_message *message)
 {
-    char       decoded[AMPS_BOOKMARK_SIZE_MAX];
-    amps_slice bookmark;
-    if (amps_header_text(header, AMPS_FIELD_BOOKMARK, decoded, sizeof decoded, &bookmark) !=
+    char          decoded[AMPS_BOOKMARK_SIZE_MAX];
+    amps_bookmark bookmark = {.publisher = 0};
+    if (amps_header_text(header, AMPS_FIELD_BOOKMARK, decoded, sizeof decoded, &bookmark.text) !=
         AMPS_OK) {
         return false; /* none, or one that nobody could ever send back */
     }
-    if (bookmark.at != decoded && bookmark.size > 0) {
-        message->bookmark_at = (uint32_t)(bookmark.at - message->header.at);
-        message->bookmark_size = (uint32_t)bookmark.size;
+    if (bookmark.text.at != decoded && bookmark.text.size > 0) {
+        message->bookmark_at = (uint32_t)(bookmark.text.at - message->header.at);
+        message->bookmark_size = (uint32_t)bookmark.text.size;
     }
-    return is_had(reader, route, bookmark, message);
+    return is_had(reader, route, &bookmark, message);
 }
 
 /* A publish or oof goes to every id it lists, each time showing just that one. */
@@ -239,7 +174,7 @@ static amps_status route_by_subscription(amps_reader *reader, const amps_header 
         amps_header_has(header, AMPS_FIELD_SUB_IDS) ? AMPS_FIELD_SUB_IDS : AMPS_FIELD_SUB_ID;
     bool     taken = false;
     unsigned changes = atomic_load_explicit(&reader->setup.routes->changes, memory_order_acquire);
-    reader->known_size = 0;
+    amps_known_forget(&reader->known);
     reader->setup.routes->frames++;
     if (amps_header_has(header, field)) {
         amps_slice list = header->value[field], id;
@@ -251,13 +186,14 @@ static amps_status route_by_subscription(amps_reader *reader, const amps_header 
             }
             message->sub_id = id;
             message->bookmark_index = 0;
+            message->bookmark_tag = 0;
             message->is_again = false;
             bool is_only = !taken && list.at == NULL;
             bool is_noted = route->sink.bookmarks != NULL;
             bool is_past = is_noted && is_duplicate(reader, route, header, message);
             taken = true;
             if (is_only && (!is_noted || message->bookmark_size > 0)) {
-                remember(reader, route, changes, message);
+                amps_known_remember(&reader->known, route, changes, message);
             }
             if (is_past) {
                 continue;
@@ -507,12 +443,15 @@ static amps_status note_bad_header(amps_reader *reader, amps_slice payload)
 
 static amps_status route_frame(amps_reader *reader, amps_slice payload)
 {
-    amps_header header;
-    size_t      header_size;
-    size_t      bookmark_size;
-    if (AMPS_LIKELY(is_known(reader, payload, &bookmark_size))) {
-        return route_known(reader, payload, bookmark_size);
+    amps_header   header;
+    size_t        header_size;
+    size_t        bookmark_size;
+    amps_bookmark bookmark;
+    unsigned changes = atomic_load_explicit(&reader->setup.routes->changes, memory_order_acquire);
+    if (AMPS_LIKELY(amps_known_is(&reader->known, changes, payload, &bookmark_size, &bookmark))) {
+        return route_known(reader, payload, bookmark_size, &bookmark);
     }
+    amps_deliveries_settle(&reader->out);
     if (payload.size == 0) { /* legal and meaningless */
         return AMPS_OK;
     }

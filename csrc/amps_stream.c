@@ -252,6 +252,7 @@ static void view_entry(const entry *waiting, amps_message *message)
     message->body = (amps_slice){message->record.at + waiting->record_size, waiting->body_size};
     message->sub_id = (amps_slice){at + waiting->sub_id_at, waiting->sub_id_size};
     message->bookmark_index = waiting->bookmark_index;
+    message->bookmark_tag = 0;
     message->is_again = waiting->is_again != 0;
     message->bookmark_at = message->bookmark_size = 0;
 }

@@ -71,11 +71,17 @@ AMPS_INTERNAL size_t amps_text_encode(amps_slice text, char *out);
 /* Letters of ASCII only, none of which needs an escape? */
 static inline bool amps_text_is_plain(const char *at, size_t size)
 {
-    bool plain = true;
+    uint64_t odd = 0;
+    bool     plain = true;
+    for (; size >= sizeof(uint64_t); at += sizeof(uint64_t), size -= sizeof(uint64_t)) {
+        uint64_t word = amps_text_load(at);
+        odd |= word | (word - AMPS_TEXT_EACH_BYTE(0x20)) | amps_text_marks(word, 0x7f) |
+               amps_text_marks(word, '\\') | amps_text_marks(word, '"');
+    }
     for (size_t i = 0; i < size; i++) {
         plain &= at[i] >= ' ' && at[i] < 0x7f && at[i] != '\\' && at[i] != '"';
     }
-    return plain;
+    return plain && (odd & AMPS_TEXT_EACH_BYTE(0x80)) == 0;
 }
 
 #endif

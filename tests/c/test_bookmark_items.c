@@ -108,6 +108,35 @@ static void room_is_given_back_once_all_is_discarded(void)
     amps_bookmark_items_fini(&items);
 }
 
+/* Nobody looks for a bookmark, so none comes into the table; the first who does finds them all. */
+static void whoever_is_done_in_order_needs_no_table(void)
+{
+    char text[32];
+    amps_bookmark_items_init(&items, 5);
+    for (int i = 1; i <= 40; i++) {
+        snprintf(text, sizeof text, "%d|%d|", i % 3 + 1, i);
+        CHECK_STATUS(add(text), AMPS_OK);
+        if (i > 20) {
+            snprintf(text, sizeof text, "%d|%d|", (i - 20) % 3 + 1, i - 20);
+            CHECK(discard(text));
+        }
+    }
+    CHECK_NUMBER(items.by_bookmark.count, 0);
+    CHECK(!discard("2|31|")); /* behind others */
+    CHECK_NUMBER(items.by_bookmark.count, 20);
+    CHECK_STATUS(add("9|9|"), AMPS_OK);
+    for (int i = 21; i <= 40; i++) {
+        snprintf(text, sizeof text, "%d|%d|", i % 3 + 1, i);
+        CHECK(discard(text) == (i != 31)); /* which is looked for, and the last message with it */
+    }
+    CHECK_NUMBER(items.by_bookmark.count, 1);
+    uint64_t index;
+    CHECK_NUMBER(judge("9|9|", &index), AMPS_BOOKMARK_AGAIN);
+    CHECK_NUMBER(index, 41);
+    CHECK_NUMBER(judge("2|31|", &index), AMPS_BOOKMARK_DISCARDED);
+    amps_bookmark_items_fini(&items);
+}
+
 /* ---- The n-th request for memory fails -------------------------------------------------------*/
 
 /* A server sends messages of three publishers; each is done when it was noted and discarded. When
@@ -193,6 +222,7 @@ int main(void)
     RUN(what_could_not_be_noted_holds_the_list_back);
     RUN(after_a_recovery_the_anchor_stays_for_who_is_not_listed);
     RUN(room_is_given_back_once_all_is_discarded);
+    RUN(whoever_is_done_in_order_needs_no_table);
     RUN(whichever_request_for_memory_fails_nothing_is_lost);
     return 0;
 }

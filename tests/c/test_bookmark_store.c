@@ -273,53 +273,6 @@ static void growth_is_told_at_every_double(void)
     done();
 }
 
-/* ---- Sub ids ---------------------------------------------------------------------------------*/
-
-static void sub_ids_are_found_and_apart(void)
-{
-    fresh();
-    amps_bookmark_sub *other = sub_of(store, "t");
-    CHECK(sub_of(store, "s") == sub && other != sub);
-    new_one(sub, "A1");
-    new_one(other, "A1");
-    discard(other, "A1");
-    recent_is(sub, "");
-    recent_is(other, "A1");
-    for (int i = 0; i < 1000; i++) {
-        char id[16];
-        snprintf(id, sizeof id, "%d", i);
-        CHECK_TEXT(amps_bookmark_sub_id(sub_of(store, id)), id);
-    }
-    CHECK_NUMBER(amps_bookmark_store_sub_count(store), 1002);
-    CHECK(amps_bookmark_store_sub_at(store, 1) == other);
-    CHECK(amps_bookmark_store_sub_at(store, 1002) == NULL);
-    static char long_id[AMPS_BOOKMARK_SUB_ID_SIZE_MAX + 1];
-    CHECK(amps_bookmark_store_sub(store, (amps_slice){long_id, sizeof long_id}) == NULL);
-    done();
-}
-
-static void several_subscriptions_have_one_list(void)
-{
-    fresh();
-    char               out[256], text[TEXT_SIZE];
-    amps_bookmark_sub *subs[3] = {sub, sub_of(store, "t"), sub_of(store, "u")};
-    CHECK_STATUS(amps_bookmark_recover(subs[0], wire("A5,B7", text)), AMPS_OK);
-    CHECK_STATUS(amps_bookmark_recover(subs[1], wire("A3,C1", text)), AMPS_OK);
-    persisted(subs[1], "Z9");
-    begin(subs[2], "X4");
-    size_t size = amps_bookmark_common(subs, 3, out, sizeof out);
-    CHECK_TEXT(((amps_slice){out, size}), wire("A3,B7,C1,Z9,X4", text).at);
-    CHECK_NUMBER(amps_bookmark_common(subs, 3, NULL, 0), size);
-    CHECK_STATUS(amps_bookmark_purge(subs[2]), AMPS_OK);
-    size = amps_bookmark_common(subs, 3, out, sizeof out);
-    CHECK_TEXT(((amps_slice){out, size}), wire("A3,B7,C1,Z9,0", text).at);
-    CHECK_NUMBER(amps_bookmark_common(subs, 0, out, sizeof out), 0);
-    amps_memory_fail_at(1, 1);
-    CHECK_NUMBER(amps_bookmark_common(subs, 3, out, sizeof out), 0);
-    amps_memory_fail_at(0, 0);
-    done();
-}
-
 /* ---- Ends ------------------------------------------------------------------------------------*/
 
 static void a_closed_store_says_so(void)
@@ -426,8 +379,6 @@ int main(void)
     RUN(a_recovery_point_says_what_is_done);
     RUN(a_change_is_told_only_when_the_list_may_have_changed);
     RUN(growth_is_told_at_every_double);
-    RUN(sub_ids_are_found_and_apart);
-    RUN(several_subscriptions_have_one_list);
     RUN(a_closed_store_says_so);
     RUN(a_child_of_a_fork_can_do_nothing);
     RUN(many_in_any_order_leave_nothing_behind);

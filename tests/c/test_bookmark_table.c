@@ -34,7 +34,7 @@ static void agrees_with_a_list(uint32_t bits, uint32_t values)
         if (there[value]) {
             amps_bookmark_table_remove(&table, at);
         } else {
-            CHECK(amps_bookmark_table_reserve(&table));
+            CHECK(amps_bookmark_table_reserve(&table, table.count + 1));
             amps_bookmark_table_add(&table, hash_of(value, bits), value);
         }
         there[value] = !there[value];
@@ -47,18 +47,33 @@ static void agrees_with_a_list(uint32_t bits, uint32_t values)
 static void it_agrees_with_a_plain_list(void) { agrees_with_a_list(31, VALUES); }
 static void it_does_so_when_many_have_one_hash(void) { agrees_with_a_list(3, 40); }
 
+static void room_for_many_is_made_at_once(void)
+{
+    amps_bookmark_table table = {.count = 0};
+    CHECK(amps_bookmark_table_reserve(&table, 1000));
+    const amps_bookmark_slot *slots = table.slots;
+    for (uint32_t value = 0; value < 1000; value++) {
+        amps_bookmark_table_add(&table, hash_of(value, 31), value);
+        CHECK(amps_bookmark_table_reserve(&table, 1000));
+    }
+    CHECK(table.slots == slots);
+    CHECK(!amps_bookmark_table_reserve(&table, UINT32_MAX));
+    CHECK(find(&table, hash_of(999, 31), 999) != AMPS_BOOKMARK_NO_SLOT);
+    amps_bookmark_table_fini(&table);
+}
+
 static void without_memory_it_stays_as_it_was(void)
 {
     amps_bookmark_table table = {.count = 0};
     amps_memory_fail_at(1, 1);
-    CHECK(!amps_bookmark_table_reserve(&table));
+    CHECK(!amps_bookmark_table_reserve(&table, table.count + 1));
     amps_memory_fail_at(0, 0);
     for (uint32_t value = 0; value < 12; value++) {
-        CHECK(amps_bookmark_table_reserve(&table));
+        CHECK(amps_bookmark_table_reserve(&table, table.count + 1));
         amps_bookmark_table_add(&table, hash_of(value, 31), value);
     }
     amps_memory_fail_at(1, 1);
-    CHECK(!amps_bookmark_table_reserve(&table));
+    CHECK(!amps_bookmark_table_reserve(&table, table.count + 1));
     amps_memory_fail_at(0, 0);
     for (uint32_t value = 0; value < 12; value++) {
         CHECK(find(&table, hash_of(value, 31), value) != AMPS_BOOKMARK_NO_SLOT);
@@ -70,6 +85,7 @@ int main(void)
 {
     RUN(it_agrees_with_a_plain_list);
     RUN(it_does_so_when_many_have_one_hash);
+    RUN(room_for_many_is_made_at_once);
     RUN(without_memory_it_stays_as_it_was);
     return 0;
 }

@@ -277,6 +277,107 @@ static void a_copy_in_the_same_burst_is_known_as_discarded(void)
     end_noting(seen, store);
 }
 
+static void say_all(witness *seen, unsigned last)
+{
+    for (unsigned number = 1; number <= last; number++) {
+        say_marked(seen, number, "k");
+    }
+}
+
+static void had_before(amps_bookmark_sub *sub, const char *bookmark, bool is_discarded)
+{
+    uint64_t index;
+    CHECK_STATUS(amps_bookmark_log(sub, amps_slice_of(bookmark), &index), AMPS_OK);
+    if (is_discarded) {
+        CHECK_STATUS(amps_bookmark_discard(sub, amps_slice_of(bookmark)), AMPS_OK);
+    }
+}
+
+static void what_was_discarded_drops_out_of_a_burst(void)
+{
+    amps_bookmark_store *store;
+    amps_bookmark_sub   *sub;
+    witness             *seen = start_noting(NULL, &store, &sub);
+    had_before(sub, "1|1|", true);
+    had_before(sub, "1|2|", false);
+    had_before(sub, "1|3|", true);
+    had_before(sub, "1|4|", true);
+    say_all(seen, 6);
+    witness_open(seen);
+    witness_expect(seen, "s/s=2;s/s=5;s/s=6;");
+    amps_client_want(seen->client, AMPS_FOR_DUPLICATE, true);
+    say_all(seen, 6);
+    peer_say(seen->wire.peers, "{\"c\":\"p\",\"sids\":\"a\"}.");
+    witness_expect(seen, "had/s=1;s/s=2;had/s=3;had/s=4;s/s=5;s/s=6;a/a=.;");
+    end_noting(seen, store);
+}
+
+/* What the server says of a place counts for the messages before it, however they were taken in. */
+static void an_ack_comes_behind_the_messages_before_it(void)
+{
+    amps_bookmark_store *store;
+    amps_bookmark_sub   *sub;
+    witness             *seen = start_noting(NULL, &store, &sub);
+    peer_say(seen->wire.peers, "{\"c\":\"ack\",\"cid\":\"s\",\"a\":\"completed\"}");
+    say_all(seen, 3);
+    peer_say(seen->wire.peers, "{\"c\":\"ack\",\"cid\":\"s\",\"a\":\"persisted\",\"bm\":\"9|9|\"}");
+    say_marked(seen, 4, "k");
+    witness_open(seen);
+    witness_expect(seen, "s/s=1;s/s=2;s/s=3;s/s=4;");
+    recent_is(sub, "");
+    CHECK_STATUS(amps_bookmark_discard(sub, BYTES("1|1|")), AMPS_OK);
+    CHECK_STATUS(amps_bookmark_discard(sub, BYTES("1|2|")), AMPS_OK);
+    recent_is(sub, "1|2|");
+    CHECK_STATUS(amps_bookmark_discard(sub, BYTES("1|3|")), AMPS_OK);
+    recent_is(sub, "1|3|,9|9|");
+    end_noting(seen, store);
+}
+
+static unsigned delivered;
+
+static void count_and_discard(witness *seen, const amps_delivery *delivery)
+{
+    const amps_message *message = &delivery->message;
+    (void)seen;
+    CHECK_NUMBER(message->bookmark_index, ++delivered);
+    CHECK_NUMBER(message->bookmark_tag, amps_bookmark_sub_tag(noting));
+    CHECK_STATUS(amps_bookmark_discard_message(noting, message), AMPS_OK);
+}
+
+/* All in one piece, so that bursts fill up. */
+static void say_in_one_piece(witness *seen, unsigned count)
+{
+    const size_t room = 100;
+    char        *frames = malloc(count * room);
+    size_t       size = 0;
+    CHECK(frames != NULL);
+    for (unsigned number = 1; number <= count; number++) {
+        char text[80];
+        snprintf(text, sizeof text, "{\"c\":\"p\",\"sids\":\"s\",\"bm\":\"1|%u|\"}%u", number,
+                 number);
+        size += put_frame(frames + size, text);
+    }
+    peer_write(seen->wire.peers, frames, size);
+    free(frames);
+}
+
+static void bursts_that_are_full_are_noted_whole(void)
+{
+    char                 expected[40];
+    amps_bookmark_store *store;
+    const unsigned       count = 2 * AMPS_DELIVERIES_MAX + 3;
+    witness             *seen = start_noting(NULL, &store, &noting);
+    delivered = 0;
+    seen->on_delivery = count_and_discard;
+    witness_open(seen);
+    say_in_one_piece(seen, count);
+    witness_wait(seen, &seen->delivered, count);
+    snprintf(expected, sizeof expected, "1|%u|", count);
+    recent_is(noting, expected);
+    CHECK_NUMBER(delivered, count);
+    end_noting(seen, store);
+}
+
 static void what_was_never_there_before_is_not_asked_about(void)
 {
     amps_bookmark_store *store;
@@ -362,6 +463,9 @@ int main(void)
     RUN(what_has_arrived_is_delivered_in_bursts_and_in_order);
     RUN(a_route_removed_during_a_burst_is_not_live);
     RUN(a_copy_in_the_same_burst_is_known_as_discarded);
+    RUN(what_was_discarded_drops_out_of_a_burst);
+    RUN(an_ack_comes_behind_the_messages_before_it);
+    RUN(bursts_that_are_full_are_noted_whole);
     RUN(what_was_never_there_before_is_not_asked_about);
     RUN(what_is_replaced_in_a_stream_counts_as_discarded);
     RUN(an_older_one_that_comes_again_discards_nothing);

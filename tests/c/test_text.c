@@ -163,6 +163,23 @@ static void an_escaped_quote_ends_nothing(void)
     free(tight);
 }
 
+static void a_byte_that_is_not_plain_is_seen_at_every_place(void)
+{
+    for (size_t size = 0; size <= 20; size++) {
+        char text[20];
+        memset(text, '|', sizeof text);
+        CHECK(amps_text_is_plain(text, size));
+        for (size_t at = 0; at < size; at++) {
+            for (int byte = 0; byte < 256; byte++) {
+                text[at] = (char)byte;
+                bool plain = byte >= ' ' && byte < 0x7f && byte != '"' && byte != '\\';
+                CHECK(amps_text_is_plain(text, size) == plain);
+            }
+            text[at] = ' ';
+        }
+    }
+}
+
 int main(void)
 {
     RUN(text_without_escapes_stays_the_same);
@@ -176,5 +193,6 @@ int main(void)
     RUN(the_worst_text_fits_the_room_asked_for);
     RUN(the_end_of_quoted_text_is_found_at_every_place);
     RUN(an_escaped_quote_ends_nothing);
+    RUN(a_byte_that_is_not_plain_is_seen_at_every_place);
     return 0;
 }

@@ -54,7 +54,8 @@ static inline void witness_begins(void *context, void **thread)
 static inline void witness_log(witness *seen, const amps_delivery *delivery)
 {
     const amps_message      *message = &delivery->message;
-    static const char *const names[] = {NULL, "gone", "broke", "last", "failed", "acks", "beats"};
+    static const char *const names[] = {NULL,     "gone", "broke", "last",
+                                        "failed", "acks", "beats", "had"};
     const char              *name = names[delivery->audience];
     name = delivery->handler != NULL && delivery->audience == AMPS_FOR_ROUTE ? delivery->handler
                                                                              : name;
