@@ -87,6 +87,24 @@ def test_acks_in_the_handler_of_the_connection_that_is_lost(peer, come_up):
     assert everything(server, client) == [("Q", [1])]
 
 
+def test_more_than_a_send_buffer_holds_is_sent_before_the_subscriptions(peer, come_up):
+    server = peer(subscribe=grant(100))
+    client = come_up(server, no_store=True, send_buffer_size=4096)
+    client.set_ack_batch_size(1_000_000)
+    client.set_ack_timeout(SLOW_MS)
+    states = watch(client)
+    stream = client.subscribe("Q", sub_id="q")
+    ack_all(client, range(20_000), "t")
+    before = len(server.frames)
+    server.hang_up()
+    wait_ready(states)
+    since = server.frames[before:]
+    assert [seen["c"] for seen in since if seen["c"] != "sow_delete"] == ["logon", "subscribe"]
+    assert since[-1]["c"] == "subscribe"
+    assert [n for _, numbers in acks_seen(server) for n in numbers] == list(range(20_000))
+    stream.close()
+
+
 def test_they_survive_several_attempts(peer, come_up):
     server = peer(logon=in_turn(say(), hang_up, hang_up, say()))
     client = come_up(server, no_store=True)
