@@ -298,8 +298,9 @@ cdef extern from "amps.h" nogil:
     amps_status amps_client_publish_stored(amps_client *client, amps_header *header,
                                            amps_slice body, bint is_publish, bint at_once,
                                            amps_kept *kept)
-    amps_status amps_client_publish_prepared(amps_client *client, amps_slice header,
-                                             amps_slice body, bint at_once, amps_kept *kept)
+    amps_status amps_client_publish_prepared(amps_client *client, amps_publish_store *held,
+                                             amps_slice header, amps_slice body, bint at_once,
+                                             amps_kept *kept)
     uint64_t amps_client_follow(amps_client *client, uint64_t persisted)
     amps_status amps_client_wait_sent(amps_client *client, uint64_t sequence, uint32_t wait_ms)
     size_t amps_frame_size_max(const amps_header *header, amps_slice body)

@@ -78,18 +78,21 @@ cdef class Publishing(Acknowledging):
     cdef object publish_prepared(self, amps_slice prepared, amps_slice body):
         """Stores and sends a publish whose header is kept, but for its number."""
         cdef amps_kept stored
+        cdef Store store = self.store  # held: another thread may set another
         cdef amps_status status = AMPS_AGAIN
-        cdef bint at_once = self.store.is_quick()
         while True:
-            if at_once:
-                status = amps_client_publish_prepared(self.core, prepared, body, True, &stored)
-            if not at_once or status == AMPS_AGAIN:
+            if not store.syncs:
+                status = amps_client_publish_prepared(self.core, store.core, prepared, body, True,
+                                                      &stored)
+                if status == AMPS_OK and stored.is_sent and not stored.due:
+                    return stored.sequence
+            if store.syncs or status == AMPS_AGAIN:
                 with nogil:
-                    status = amps_client_publish_prepared(self.core, prepared, body, False,
-                                                          &stored)
+                    status = amps_client_publish_prepared(self.core, store.core, prepared, body,
+                                                          False, &stored)
             if status != AMPS_STORE_FULL:
                 break
-            self.store.make_room(self)
+            store.make_room(self)
         return self.kept(status, &stored)
 
     cdef int push(self, const amps_header *header, amps_slice body) except -1:

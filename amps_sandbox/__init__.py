@@ -8,8 +8,8 @@ tcp://127.0.0.1:PORT/amps/json
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Callable
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable
 
 from .clock import Clock
 from .commands import RESERVED
@@ -152,7 +152,7 @@ class Sandbox(Witness):
             db=db,
         )
         passwords = [(user.name, user.password) for user in planned.users]
-        decide, needs_authentication = choose(auth, passwords, authenticate)
+        decide, needs_authentication = choose(auth or planned.auth, passwords, authenticate)
         settings = Settings(
             message_types=planned.message_types,
             authenticate=decide,
@@ -160,7 +160,7 @@ class Sandbox(Witness):
             unique_names=unique_names,
             ack_conflation_s=planned.ack_conflation_s,
             duplicates_fail=planned.duplicates_fail,
-            expose_user=expose_user,
+            expose_user=expose_user or planned.expose_user,
             strict_heartbeats=strict_heartbeats,
             message_bytes_max=max_message_bytes,
             client_buffer_bytes=client_buffer_bytes,
@@ -283,6 +283,21 @@ class Sandbox(Witness):
                 reason, lambda peer: client is None or text(peer.name) == client
             )
         )
+
+    def set_permissions(
+        self,
+        user: str,
+        topics: Iterable[Permission | Mapping[str, Any]] | None,
+        logon: bool = True,
+    ) -> int:
+        """What this user may do from now on; says how many connections that closed.
+
+        As the `topics` and `logon` of a `User`, None being everything. Also for users that only
+        `authenticate` knows. It outlives `restart`. The first permissions of all take everything
+        from those who are no users of the sandbox, so their connections are closed too.
+        """
+        permitted = User(user, topics=topics, logon=logon)
+        return self._server.run(lambda: self._server.permit(permitted))
 
     @property
     def faults(self) -> Faults:

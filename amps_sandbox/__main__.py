@@ -13,6 +13,7 @@ from . import BadConfig, Fault, Queue, Sandbox, SeenFrame, Topic
 from .declarations import topic_of
 from .faults import parse_fault
 from .listener import parse_address
+from .logon import MODES
 from .queues.declaration import queue_of
 
 DEFAULT_ADDRESS = "127.0.0.1:9007"
@@ -45,6 +46,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             topics=arguments.json_sow,
             users=arguments.user,
             queues=arguments.queue,
+            auth=arguments.auth,
             txlog=arguments.txlog,
             db=arguments.db,
             default_listen=DEFAULT_ADDRESS,
@@ -92,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
         type=_user,
         default=[],
         help="who may log on, may be repeated (default: everybody)",
+    )
+    parser.add_argument(
+        "--auth", choices=MODES, help="what users must show (default: a password, if there are any)"
     )
     parser.add_argument(
         "--config", metavar="FILE", help="a TOML file of topics, views, users and more"

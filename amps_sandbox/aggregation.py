@@ -37,7 +37,7 @@ class Aggregation:
     """
 
     def __init__(self, projection: Projection, source: Source, topic: bytes):
-        self.made = source._replace(topic=topic, key_paths=key_columns(projection))
+        self.made = source._replace(topic=topic, key_paths=key_columns(projection), shown=None)
         self._projection = projection
         self._source = source
         self._touched: dict[tuple[Any, ...], int] = {}  # groups to be projected, as of which time
@@ -83,7 +83,7 @@ class Aggregation:
 
     def _enter(self, record: Record, now_ns: int) -> None:
         assert record.key is not None
-        scope = self._source.scope(record, now_ns)
+        scope = self._source.scope(self._source.permitted(record), now_ns)
         name = self._projection.group_key(scope)
         group = self._groups.get(name)
         if group is None:

@@ -96,6 +96,8 @@ def _end(peer: Peer, subscriptions: Iterable[Subscription]) -> None:
         del peer.subscriptions[subscription.sub_id]
         peer.note(f"unsubscribed {text(subscription.sub_id[:100])!a}")
     peer.topics.remove(subscriptions)
+    for subscription in subscriptions:
+        peer.server.events.ended(subscription)
 
 
 def _ids(value: bytes | None) -> set[bytes]:

@@ -8,6 +8,7 @@ from typing import Any, Callable, NamedTuple, Union
 
 from .declarations import RESERVED, Conflated, Topic, User, View, topic_of, user_of
 from .expressions import BadExpression
+from .logon import MODES
 from .options import parse_seconds
 from .patterns import name_or_pattern
 from .queues.declaration import Queue, queue_of
@@ -43,6 +44,8 @@ class Plan(NamedTuple):
     ack_conflation_s: float
     duplicates_fail: bool
     storage: str
+    auth: str | None = None  # None: passwords, if there are users
+    expose_user: bool = False
 
 
 def plan(
@@ -83,6 +86,7 @@ def plan(
             txlog=told.logged() + _logged([*_listed(txlog), *logged]),
             storage=os.fspath(db) or told.storage(),
             **told.acks(ack_conflation, duplicate_acks),
+            **told.auth(),
         )
         told.refuse_the_rest()
         _check(found)
@@ -164,6 +168,10 @@ class _Told:
         found = self._left.pop("storage", {})
         return "" if found == {} else str(_made(_Storage, found, "storage").path)
 
+    def auth(self) -> dict[str, Any]:
+        found = self._left.pop("auth", {})
+        return {} if found == {} else vars(_made(_Auth, found, "auth"))
+
     def acks(self, conflation: str | float | None, duplicate: str | None) -> dict[str, Any]:
         found = self._left.pop("acks", {})
         said = {"conflation": conflation, "duplicate": duplicate}
@@ -242,6 +250,16 @@ class _Acks:
             raise ValueError(f"duplicate {duplicate!r}: want one of {', '.join(DUPLICATES)}")
         self.conflation_s = interval_s
         self.duplicates_fail = duplicate == "failure"
+
+
+class _Auth:
+    def __init__(self, mode: str | None = None, expose_user: bool = False):
+        if mode is not None and mode not in MODES:
+            raise ValueError(f"mode {mode!r}: want one of {', '.join(MODES)}")
+        if not isinstance(expose_user, bool):
+            raise ValueError(f"expose_user {expose_user!r}: want true or false")
+        self.auth = mode
+        self.expose_user = expose_user
 
 
 class _Composite:

@@ -90,10 +90,13 @@ class Permission:
     """What a user may do with the topics that a name or regular expression says.
 
     `read` is True, False or a filter that a message must match to be seen; `write` one that it
-    must match to be published, or a record to be deleted.
+    must match to be published, or a record to be deleted. `select` are the fields that may be
+    seen, such as "-/,+/id"; without it all are.
     """
 
-    def __init__(self, topic: str, read: bool | str = False, write: bool | str = True):
+    def __init__(
+        self, topic: str, read: bool | str = False, write: bool | str = True, select: str = ""
+    ):
         self.topic = _name(topic, "permission")
         if not isinstance(read, (bool, str)):
             raise ValueError(f"permission {topic!r}: read {read!r}: want true, false or a filter")
@@ -101,12 +104,13 @@ class Permission:
             raise ValueError(f"permission {topic!r}: write {write!r}: want true, false or a filter")
         self.read = read
         self.write = write
+        self.select = _text(select, f"permission {topic!r}: select")
 
 
 class User:
     """Somebody who may log on. The first of `topics` that fits a topic decides, none means no.
 
-    Without any `topics` the user may do everything.
+    Without any `topics` the user may do everything; without `logon` not even come in.
     """
 
     def __init__(
@@ -114,16 +118,30 @@ class User:
         name: str,
         password: str = "",
         topics: Iterable[Permission | Mapping[str, Any]] | None = None,
+        logon: bool = True,
     ):
         self.name = _name(name, "user")
-        self.password = _text(password, f"user {name!r}: password")
-        self.permissions = None if topics is None else [_permission(name, one) for one in topics]
+        if not isinstance(password, str):
+            raise ValueError(f"user {name!r}: the password is no text")  # and not told here
+        self.password = password
+        self.permissions = None if topics is None else _permissions(name, topics)
+        if not isinstance(logon, bool):
+            raise ValueError(f"user {name!r}: logon {logon!r}: want true or false")
+        self.logon = logon
+
+
+def _permissions(user: str, given: Any) -> list[Permission]:
+    if not isinstance(given, Iterable):
+        raise ValueError(f"user {user!r}: topics: {given!r} is no list")
+    return [_permission(user, one) for one in given]
 
 
 def _permission(user: str, given: Permission | Mapping[str, Any]) -> Permission:
     if isinstance(given, Permission):
         return given
-    unknown = set(given) - {"topic", "read", "write"}
+    if not isinstance(given, Mapping):
+        raise ValueError(f"user {user!r}: topics: {given!r}: want a table")
+    unknown = set(given) - {"topic", "read", "write", "select"}
     if unknown:
         raise ValueError(f"user {user!r}: topics: unknown key {min(unknown)!r}")
     if "topic" not in given:

@@ -40,6 +40,7 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
         raise Refused("no topic")
     if topic in peer.topics.queues:
         acknowledge(peer, frame, acks, peer.topics.queues[topic], identity)
+        _tell_event(peer, header)
         return
     if "bm" in header or header["c"] == b"ack":
         raise Refused("invalid sow_delete", "a bookmark, but it is no queue")
@@ -57,6 +58,7 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
         _chosen(peer, store, gate, frame, condition) for store, gate in writable if gate is not None
     ]
     acks.send("processed")
+    _tell_event(peer, header)
     deleted = 0
     for store, records, _ in chosen:
         for record in records:
@@ -75,6 +77,12 @@ def sow_delete(peer: Peer, frame: Frame, acks: Acks) -> None:
         records_deleted=deleted,
     )
     peer.persist(acks, header, identity)
+
+
+def _tell_event(peer: Peer, header: Header) -> None:
+    said = {"topic": header["t"], "filter": header.get("filter"), "options": header.get("opts")}
+    shown = {name: (value or b"").decode("latin-1") for name, value in said.items()}
+    peer.server.events.tell(peer, "sow_delete", **shown)
 
 
 def _stores(peer: Peer, topic: bytes, is_literal: bool) -> list[Store]:

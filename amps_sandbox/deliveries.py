@@ -15,6 +15,7 @@ class Source(NamedTuple):
     """Where changes come from: a topic, the type of its bodies, and the paths of its keys.
 
     `log` is told what a filter gave up; without `keeps_records` messages have no old ones.
+    `shown` are the fields that the reader's user may see; None if all.
     """
 
     topic: bytes
@@ -22,6 +23,7 @@ class Source(NamedTuple):
     log: Callable[[str], None]
     key_paths: tuple[str, ...] = ()
     keeps_records: bool = False
+    shown: Select | None = None
 
     def scope(self, record: Record, now_ns: int) -> Scope:
         """What a filter may ask about a record."""
@@ -38,13 +40,30 @@ class Source(NamedTuple):
         )
 
     def selected(self, body: bytes, select: Select | None) -> bytes:
-        """The body with the fields that are wanted."""
+        """The body with the fields that may be seen and are wanted."""
+        if self.shown is not None:
+            body = self._permitted(body, self.shown)
         if select is None:
             return body
         try:
             return self.type.select(body, select)
         except InvalidBody:  # nothing can be left out of what cannot be read
             return body
+
+    def permitted(self, record: Record) -> Record:
+        """A record as its reader's user may see it."""
+        if self.shown is None:
+            return record
+        body = self._permitted(record.body, self.shown)
+        fields = self.type.fields(body) if body else {}
+        return Record(record.key, body, self.type.fields, time_ns=record.time_ns, fields=fields)
+
+    def _permitted(self, body: bytes, shown: Select) -> bytes:
+        """What a user may see of a body: of one that cannot be read, nothing."""
+        try:
+            return self.type.select(body, shown) if self.type.has_fields else b""
+        except InvalidBody:
+            return b""
 
 
 class News:

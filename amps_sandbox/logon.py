@@ -39,8 +39,19 @@ Verdict = Union[Accept, Reject, Retry]
 Authenticate = Callable[["Peer", str, str], Verdict]
 
 
-def is_verdict(value: object) -> bool:
-    return isinstance(value, (Accept, Reject, Retry))
+def checked(decide: Callable[[], object], pw: str) -> Verdict:
+    """What a callback decides. What it raises, or gives wrongly, is told without the password."""
+    try:
+        verdict = decide()
+    except Exception as error:
+        said = repr(error).replace(pw, "***") if pw else repr(error)
+        raise RuntimeError(f"authenticate raised {said}") from error
+    is_verdict = isinstance(verdict, (Accept, Reject, Retry))
+    if is_verdict and all(isinstance(field, str) for field in verdict):
+        return verdict
+    raise TypeError(
+        f"authenticate gave a {type(verdict).__name__}: want Accept, Reject or Retry, of texts"
+    )
 
 
 def choose(

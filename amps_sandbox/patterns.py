@@ -30,12 +30,14 @@ def topic_pattern(
     return lambda name: pattern.search(name.decode("latin-1"), Watch(tell))
 
 
-def name_or_pattern(name: bytes) -> Callable[[bytes], bool]:
+def name_or_pattern(
+    name: bytes, tell: Callable[[str], None] | None = None
+) -> Callable[[bytes], bool]:
     """Whether a topic has just this name, or matches it as a regular expression.
 
-    Raises BadPattern.
+    `tell` is as in `topic_pattern`. Raises BadPattern.
     """
     if not is_regex(name):
         return lambda topic: topic == name
-    found = topic_pattern(name)
+    found = topic_pattern(name, tell)
     return lambda topic: topic == name or found(topic)

@@ -167,9 +167,9 @@ class Peer:
         self.heartbeat.stop()
         if self.persisting is not None:
             self.persisting.stop()
+        ended, self.subscriptions = list(self.subscriptions.values()), {}
         if self.topics is not None:
-            self.topics.remove(self.subscriptions.values())
-        self.subscriptions = {}
+            self.topics.remove(ended)
         self._frames = iter(())
         self._reader.forget()  # the trace may keep the peer for long
         self.server.left(self)
@@ -180,6 +180,9 @@ class Peer:
         else:
             self.connection.close()
         self.note(f"closed: {reason}{': ' + detail if detail else ''}")
+        for subscription in ended:
+            self.server.events.ended(subscription, reason)
+        self.server.events.tell(self, "disconnect", reason=reason)
 
     def _beat(self) -> None:
         if not self.trouble.is_mute:
@@ -296,6 +299,9 @@ class Peer:
         if not self.is_open:  # the callback may have closed it
             return
         if isinstance(verdict, Accept):
+            if not self.server.entitlements.may_log_on(verdict.user):
+                self._reject(acks, "not entitled", "entitlement")
+                return
             self._accept(acks, verdict.user, message_type)
         elif isinstance(verdict, Retry):
             acks.send("processed", b"retry", user_id=_bytes(verdict.user), pw=_bytes(verdict.pw))
@@ -304,6 +310,7 @@ class Peer:
 
     def _reject(self, acks: Acks, reason: str, closed_because: str) -> None:
         acks.fail(reason)
+        self.server.events.tell(self, "failed logon", reason=reason)
         self.close(closed_because, reason)
 
     def _accept(self, acks: Acks, user: str, message_type: str) -> None:
@@ -331,6 +338,7 @@ class Peer:
         acks.send("processed", version=SERVER_VERSION, **fields)
         by = f", user {user!a}" if user else ""
         self.note(f"logged on, message type {message_type}{by}, version {text(self.version)!a}")
+        self.server.events.tell(self, "logon")
 
 
 def _bytes(value: str) -> bytes:

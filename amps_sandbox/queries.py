@@ -95,7 +95,7 @@ def find(
     now_ns = topics.clock.time_ns()
     skip, left = (request.skip_n or 0, request.top_n) if is_limited else (0, None)
     for store, gate in stores_of(topics, peer, request):
-        source = topics.source(store.topic)
+        source = topics.source_for(peer, store.topic)
         records, examined = matching(source, store.chosen(request.sow_keys), gate, now_ns)
         if shape is None and request.projection is not None:
             aggregation = Aggregation(request.projection, source, store.topic)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import queries, replaying
 from .acks import Acks, Refused, query_id_of
+from .events import asked
 from .queries import Found
 from .queues.consuming import begin, consumer_of, granted
 from .requests import Request
@@ -33,6 +34,7 @@ def subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
     before = _add(peer, subscription)
     _note_ignored(peer, request, frame.header)
     acks.send("processed", **granted(subscription))
+    peer.server.events.subscribed(subscription)
     if subscription.consumer is not None:
         begin(subscription.consumer, before)
     elif subscription.replay is not None:
@@ -74,6 +76,7 @@ def sow_and_subscribe(peer: Peer, frame: Frame, acks: Acks) -> None:
     _note_ignored(peer, request, frame.header)
     acks.send("processed", **granted(subscription))
     _send(peer, frame.header, acks, request, found)
+    peer.server.events.subscribed(subscription)
     if subscription.consumer is not None:
         begin(subscription.consumer, before)
     elif subscription.wants_oof:
@@ -154,6 +157,7 @@ def _send(peer: Peer, header: Header, acks: Acks, request: Request, found: list[
     }
     acks.send("completed", **counts)
     acks.send("stats", **counts)
+    peer.server.events.tell(peer, "sow", query_id=query_id.decode("latin-1"), **asked(request))
 
 
 def _visible(peer: Peer, subscription: Subscription) -> list[Found]:
@@ -162,7 +166,7 @@ def _visible(peer: Peer, subscription: Subscription) -> list[Found]:
     seen = None if shape is None else shape.visible()
     if shape is None or seen is None:
         return queries.find(peer.topics, peer, subscription.request, is_limited=False)
-    source = shape.made(peer.topics.source(subscription.topic))
+    source = shape.made(peer.topics.source_for(peer, subscription.topic))
     return [Found(source, seen, len(seen), len(seen))]
 
 

@@ -184,8 +184,8 @@ class Replay:
             start += b"," + member("user_id", label.user)
         body = log.bodies[position]
         select = subscription.request.select
-        if select is not None:
-            body = self._peer.topics.source(label.topic).selected(body, select)
+        if select is not None or found[0].shown is not None:
+            body = self._peer.topics.source_for(self._peer, label.topic).selected(body, select)
         tail = b',"l":%d}%b' % (len(body), body)
         return b"%b%b%b" % (LENGTH.pack(len(start) + len(tail)), start, tail)
 
@@ -216,6 +216,7 @@ class Replay:
         if peer.subscriptions.get(sub_id) is self.subscription:
             del peer.subscriptions[sub_id]
             peer.topics.remove([self.subscription])
+            peer.server.events.ended(self.subscription)
 
     def pause(self) -> None:
         if not self.is_paused:

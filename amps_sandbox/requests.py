@@ -7,7 +7,7 @@ from typing import Callable
 from .acks import Refused
 from .bodies import Select
 from .conflation import AUTO_S
-from .declarations import KEY_PATHS_MAX
+from .declarations import KEY_PATHS_MAX, RESERVED as RESERVED_NAMES
 from .expressions import (
     BadExpression,
     Filter,
@@ -23,6 +23,7 @@ from .trace import text
 from .wire import INTEGER_MAX, Header
 
 BATCH_SIZE_MAX = 10_000
+RESERVED = RESERVED_NAMES.encode()
 
 FLAGS = {"replace", "timestamp", "oof", "no_empties", "send_keys", "no_sowkey", "non_regex_topic"}
 VALUES = {"top_n", "skip_n", "select", "conflation", "conflation_key", "projection", "grouping"}
@@ -106,6 +107,8 @@ class Request:
     def covers(self, topic: bytes) -> bool:
         if self.matches_topic is None:
             return topic == self.topic
+        if topic.startswith(RESERVED) and not self.topic.lstrip(b"^").startswith(RESERVED):
+            return False  # who means all topics does not mean the server's own
         return self.matches_topic(topic)
 
     def refuse_replay(self, header: Header, has_log: bool) -> None:

@@ -12,10 +12,12 @@ from .acks import Refused
 from .clock import make_clock
 from .config import Plan
 from .connection import Connection, Outbox
+from .declarations import User
+from .events import Events
 from .fault_rules import Faults
 from .listener import Listener
 from .log import Entry, Log
-from .logon import Authenticate, Verdict, is_verdict
+from .logon import Authenticate, Verdict, checked
 from .loop import Loop, Result
 from .losing import lose_tail
 from .message_age import limit_age
@@ -29,7 +31,7 @@ from .sow import Record
 from .topics import Topics
 from .trace import Trace, text
 from .withholding import Withholding
-from .world import make_storage, make_topics
+from .world import make_entitlements, make_storage, make_topics
 
 OPEN_S_MAX = 30.0  # how long a start waits for the other of a pair
 REPLICA = "/replica"  # in the name of a pair's second, so that it numbers messages as another
@@ -73,12 +75,14 @@ class Server:
         self.trace = trace
         self.withholding = Withholding()
         self.faults = Faults(self)
+        self.events = Events(self)
         self.peers: dict[int, Peer] = {}
         self.watchers: set[threading.Event] = set()
         self.link: Link | None = None  # to the other of a pair
         self.is_up = False
         self._opened = threading.Event()
         self._plan = plan
+        self.entitlements = make_entitlements(plan)
         self._is_replica = is_replica
         self._make_engine()
         self._storage = make_storage(plan)
@@ -117,7 +121,7 @@ class Server:
         if self.link is not None:
             self.link.forget()
         types = self.settings.message_types
-        self._topics = make_topics(plan, types, self.clock, self.log, self.txlog)
+        self._topics = make_topics(plan, types, self.clock, self.entitlements, self.log, self.txlog)
         self.queues = Queues(self._topics, self.sequences, SERVER_NAME)
 
     def stop(self) -> None:
@@ -191,6 +195,7 @@ class Server:
             self.peers[peer.number] = peer
             limit_age(connection, peer, self.clock, self.settings.client_message_age_s)
             peer.note(f"connected from {address}")
+            self.events.tell(peer, "connect")
             connection.open(peer)
             if self.faults.triggers:
                 self.faults.connected(peer)
@@ -274,10 +279,7 @@ class Server:
         return self._topics[message_type]
 
     def authenticate(self, peer: Peer, user: str, pw: str) -> Verdict:
-        verdict = self.settings.authenticate(peer, user, pw)
-        if not is_verdict(verdict):
-            raise TypeError(f"authenticate gave {verdict!r}: want Accept, Reject or Retry")
-        return verdict
+        return checked(lambda: self.settings.authenticate(peer, user, pw), pw)
 
     @property
     def has_unique_names(self) -> bool:
@@ -359,6 +361,13 @@ class Server:
         for peer in peers:
             peer.close(reason)
         return len(peers)
+
+    def permit(self, user: User) -> int:
+        """Gives a user other permissions, and closes the connections that this concerns."""
+        change = self.entitlements.change(user.name, user.permissions, user.logon)
+        return self.disconnect(
+            "entitlement reset", lambda peer: peer.is_logged_on and change(peer.user)
+        )
 
     # For the loop
 

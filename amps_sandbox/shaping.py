@@ -117,7 +117,7 @@ class Shape:
 def shape_of(subscription: Subscription, topics: Topics) -> Shape | None:
     """What the subscription asks for. Raises Refused where its topic does not allow it."""
     request = subscription.request
-    source = topics.source(request.topic)
+    source = topics.source_for(subscription.peer, request.topic)
     aggregation = page = None
     if request.projection is not None:
         aggregation = _aggregation(request, source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from .bodies import Select
 from .clock import timestamp
 from .deliveries import News, Source, delta_of, oof_frame, publish_frame
 from .expressions import Filter, Scope
@@ -25,16 +26,30 @@ class Gate(NamedTuple):
     readable: Filter | None
     client_name: bytes
     user: bytes
+    shown: Select | None = None  # the fields that its user may see; None if all
 
     @property
     def is_open(self) -> bool:
         return self.wanted is None and self.keys is None and self.readable is None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether all goes through as it is."""
+        return self.is_open and self.shown is None
+
     def admits(self, scope: Scope) -> bool:
         return self.is_open or (self.may_read(scope) and self.wants(scope))
 
     def may_read(self, scope: Scope) -> bool:
-        return self.readable is None or self._matches(self.readable, scope)
+        if self.readable is None:
+            return True
+        given_up: list[str] = []
+        tell, scope.tell = scope.tell, given_up.append
+        passes = self._matches(self.readable, scope)
+        scope.tell = tell
+        if given_up and tell is not None:
+            tell(given_up[0])
+        return passes and not given_up  # what could not be found out, is not allowed
 
     def wants(self, scope: Scope) -> bool:
         if self.keys is not None and scope.sow_key not in self.keys:

@@ -133,19 +133,19 @@ class Topics:
             return Source(topic, self.type, self._log)
         return Source(topic, self.type, self._log, store.key_paths, True)
 
+    def source_for(self, peer: Peer, topic: bytes) -> Source:
+        """The same, as this peer may see it."""
+        return self.source(topic)._replace(shown=self._entitlements.shown(peer.user, topic))
+
     def gate(self, peer: Peer, request: Request, topic: bytes) -> Gate | None:
         """What this request may see of a topic; None if nothing."""
         readable = self._entitlements.reading(peer.user, topic)
         if readable is False:
             return None
         user = peer.user.encode("utf-8", "surrogateescape")
-        return Gate(
-            wanted=request.filter,
-            keys=request.sow_keys,
-            readable=None if readable is True else readable,
-            client_name=peer.name,
-            user=user,
-        )
+        allowed = None if readable is True else readable
+        shown = self._entitlements.shown(peer.user, topic)
+        return Gate(request.filter, request.sow_keys, allowed, peer.name, user, shown)
 
     def may_write(self, peer: Peer, topic: bytes) -> Gate | None:
         """Which messages this peer may publish or delete there; None if it may not at all."""
@@ -315,9 +315,11 @@ class Topics:
                 if change is None:
                     continue
                 if subscription.shape is not None:
-                    subscription.shape.feed(news.source, change, news.time_ns, news.user_id)
-                elif subscription.request.select is not None:
-                    subscription.tell(news.source, change, news.time_ns, news.user_id)
+                    source = news.source._replace(shown=gate.shown)
+                    subscription.shape.feed(source, change, news.time_ns, news.user_id)
+                elif subscription.request.select is not None or gate.shown is not None:
+                    source = news.source._replace(shown=gate.shown)
+                    subscription.tell(source, change, news.time_ns, news.user_id)
                 elif change.new is None:
                     gone.setdefault(change.cause, (change, []))[1].append(subscription)
                 else:
@@ -378,7 +380,7 @@ class Topics:
         routes = _Routes([], [])
         has_records = topic in self.stores
         for peer, matching in found.items():
-            if all(one.is_plain(has_records) and gate.is_open for one, gate in matching):
+            if all(one.is_plain(has_records) and gate.is_plain for one, gate in matching):
                 sids = b",".join(subscription.sub_id for subscription, _ in matching)
                 start = b'{"c":"p",' + member("t", topic) + b"," + member("sids", sids)
                 stamped = any(subscription.has_stamp for subscription, _ in matching)

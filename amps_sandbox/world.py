@@ -23,16 +23,24 @@ if TYPE_CHECKING:
     from .storage import Storage
 
 
+def make_entitlements(plan: Plan) -> Entitlements:
+    """What the users may do. Raises BadConfig."""
+    try:
+        return Entitlements(plan.users)
+    except ValueError as error:
+        raise bad(plan.where, error) from error
+
+
 def make_topics(
     plan: Plan,
     message_types: Iterable[str],
     clock: Clock,
+    entitlements: Entitlements,
     log: Callable[[str], None],
     txlog: Log | None = None,
 ) -> dict[str, Topics]:
     """The topics by message type. Raises BadConfig for what no such type can have."""
     try:
-        entitlements = Entitlements(plan.users)
         return {
             name: _topics(plan, body_type(name, plan.composites), clock, entitlements, log, txlog)
             for name in sorted(message_types)

@@ -303,11 +303,10 @@ uint64_t amps_client_next_id(amps_client *client);
  *   send  goes on for at most wait_ms. AMPS_AGAIN: not done, call again with the same progress or
  *         give it up. Sends what is due itself. */
 typedef struct amps_around {
-    bool     queued; /* waits for the right to send a large frame */
-    bool     owns;   /* has it */
-    size_t   sent;
-    size_t   shown;      /* to the filter */
-    unsigned connection; /* the one it was begun on: it is not carried to the next */
+    bool     queued;      /* waits for the right to send a large frame */
+    bool     owns;        /* has it */
+    size_t   sent, shown; /* shown to the filter */
+    unsigned connection;  /* the one it was begun on: it is not carried to the next */
 } amps_around;
 
 typedef struct amps_progress { /* starts as all zeros */
@@ -352,11 +351,12 @@ typedef struct amps_kept { /* what became of one */
 /* NULL: none. AMPS_ALREADY_CONNECTED: the one before holds messages not persisted yet. */
 amps_status amps_client_set_publish_store(amps_client *client, amps_publish_store *store);
 /* Gives it a number, keeps it, sends it, all in one order. AMPS_OK: it is kept. at_once: AMPS_AGAIN
- * instead of waiting for a lock. The header's sequence is set; a prepared one has none. */
+ * instead of waiting for a lock. Sets the header's sequence; prepared: `held` lasts meanwhile. */
 amps_status amps_client_publish_stored(amps_client *client, amps_header *header, amps_slice body,
                                        bool is_publish, bool at_once, amps_kept *kept);
-amps_status amps_client_publish_prepared(amps_client *client, amps_slice header, amps_slice body,
-                                         bool at_once, amps_kept *kept);
+amps_status amps_client_publish_prepared(amps_client *client, amps_publish_store *held,
+                                         amps_slice header, amps_slice body, bool at_once,
+                                         amps_kept *kept);
 /* After a logon: the server has all up to `persisted`. Sends what is kept, and from now on what is
  * published; gives the highest number to be sent so. Then waits until a number has left: AMPS_OK,
  * AMPS_AGAIN, AMPS_DISCONNECTED or AMPS_CLOSED. */

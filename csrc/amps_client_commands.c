@@ -211,12 +211,13 @@ amps_status amps_client_publish_stored(amps_client *client, amps_header *header,
                : amps_stored_publish(&client->stored, header, body, is_publish, at_once, kept);
 }
 
-amps_status amps_client_publish_prepared(amps_client *client, amps_slice header, amps_slice body,
-                                         bool at_once, amps_kept *kept)
+amps_status amps_client_publish_prepared(amps_client *client, amps_publish_store *held,
+                                         amps_slice header, amps_slice body, bool at_once,
+                                         amps_kept *kept)
 {
     return amps_client_is_inherited(client)
                ? AMPS_FORKED
-               : amps_stored_publish_prepared(&client->stored, header, body, at_once, kept);
+               : amps_stored_publish_prepared(&client->stored, held, header, body, at_once, kept);
 }
 
 uint64_t amps_client_follow(amps_client *client, uint64_t persisted)

@@ -22,12 +22,13 @@
 #define FILE_SIZE_MAX ((uint64_t)INT64_MAX)
 
 struct amps_file {
-    int          fd;
-    _Atomic int *noted; /* where the fd is noted for a fork's child; NULL: nowhere */
-    unsigned     born;  /* the fork generation */
-    char        *path;
-    char        *map; /* NULL: not mapped */
-    size_t       map_size;
+    int             fd;
+    _Atomic int    *noted; /* where the fd is noted for a fork's child; NULL: nowhere */
+    unsigned        born;  /* the fork generation */
+    char           *path;
+    char           *map; /* NULL: not mapped */
+    size_t          map_size;
+    amps_map_watch *watch;
 };
 
 /* ---- Failing on demand ---------------------------------------------------------------------- */
@@ -237,6 +238,7 @@ void amps_file_abandon(amps_file *file)
 {
     if (file != NULL) {
         close_fd(file);
+        amps_map_watch_free(file->watch);
         amps_memory_free(file->path);
         amps_memory_free(file);
     }
@@ -513,6 +515,14 @@ amps_status amps_file_map(amps_file *file, size_t size, char **at, amps_failure 
     }
     file->map = map;
     file->map_size = size;
+    if (file->watch == NULL) {
+        file->watch = amps_map_watch_new();
+    }
+    if (file->watch != NULL) {
+        amps_map_watch_move(file->watch, map, size);
+    }
     *at = map;
     return AMPS_OK;
 }
+
+const amps_map_watch *amps_file_watch(const amps_file *file) { return file->watch; }

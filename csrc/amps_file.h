@@ -7,6 +7,7 @@
 #define AMPS_FILE_H
 
 #include "amps_base.h"
+#include "amps_map_watch.h"
 
 typedef struct amps_file amps_file;
 
@@ -52,9 +53,11 @@ amps_status amps_file_sync_name(const amps_file *file, amps_failure *failure);
 amps_status amps_file_rename(amps_file *file, const char *path, amps_failure *failure);
 
 /* The first `size` bytes in memory, shared with the file; again to change how many: *at may move.
- * When it fails what was mapped stays. Whoever touches a byte that the file no longer has is killed
- * by the system: ask for the size first. A fork's child does not have the map. */
+ * When it fails what was mapped stays. A fork's child does not have the map. */
 amps_status amps_file_map(amps_file *file, size_t size, char **at, amps_failure *failure);
+/* What tells that a byte was touched which the file no longer has; from the first map on. NULL:
+ * nothing does, and whoever touches such a byte is killed by the system: ask for the size first. */
+const amps_map_watch *amps_file_watch(const amps_file *file);
 
 /* Fills in a failure of this file that another room has found. Says AMPS_STORE. */
 amps_status amps_file_refuse(const amps_file *file, amps_failure *failure, const char *format, ...)

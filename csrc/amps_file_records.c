@@ -11,7 +11,8 @@
 #include "amps_memory_records.h"
 #include "amps_thread.h"
 
-#define WORD_BITS 64u
+#define WORD_BITS      64u
+#define ADDS_UNCHECKED 64u /* so many in a row ask nobody how long the file is */
 
 #define CACHE_LINE_SIZE 64u
 #define PREFETCH_SIZE   256u
@@ -21,20 +22,22 @@
 #define KEEP_ORDER() atomic_signal_fence(memory_order_seq_cst)
 
 struct amps_file_records {
-    amps_file          *file; /* NULL: closed */
-    char               *map;  /* its first page and all blocks */
-    size_t              block_size;
-    uint32_t            block_count;
-    uint32_t            free_count;
-    uint32_t            hint; /* no block before it is free */
-    int                 slot; /* the one in force */
-    uint64_t            persisted;
-    uint64_t            assigned;
-    uint64_t            told;  /* what the slots say of `assigned` */
-    uint64_t           *used;  /* a bit for each block */
-    uint32_t           *chain; /* of the record at work: its size, then its blocks */
-    size_t              chain_room;
-    amps_memory_records index; /* of each record: what `chain` was */
+    amps_file            *file;  /* NULL: closed */
+    char                 *map;   /* its first page and all blocks */
+    const amps_map_watch *watch; /* NULL: there is none, and every access asks for the size */
+    unsigned              adds;
+    size_t                block_size;
+    uint32_t              block_count;
+    uint32_t              free_count;
+    uint32_t              hint; /* no block before it is free */
+    int                   slot; /* the one in force */
+    uint64_t              persisted;
+    uint64_t              assigned;
+    uint64_t              told;  /* what the slots say of `assigned` */
+    uint64_t             *used;  /* a bit for each block */
+    uint32_t             *chain; /* of the record at work: its size, then its blocks */
+    size_t                chain_room;
+    amps_memory_records   index; /* of each record: what `chain` was */
 };
 
 /* ---- Places --------------------------------------------------------------------------------- */
@@ -65,11 +68,24 @@ static uint32_t blocks_for(const amps_file_records *records, size_t size)
     return size == 0 ? 1 : (uint32_t)((size - 1) / payload_of(records) + 1);
 }
 
-/* Before every access to the map: a byte the file no longer has would end the process. */
+static bool is_lost(const amps_file_records *records)
+{
+    return records->watch != NULL && amps_map_watch_is_lost(records->watch);
+}
+
+static amps_status tell_lost(const amps_file_records *records, amps_failure *failure)
+{
+    return amps_file_refuse(
+        records->file, failure,
+        "a part of it is gone: somebody has made it shorter, or the disk fails");
+}
+
+/* Before an access to the map. */
 static amps_status check_size(const amps_file_records *records, amps_failure *failure)
 {
     uint64_t    size;
-    amps_status status = amps_file_size(records->file, &size, failure);
+    amps_status status = is_lost(records) ? tell_lost(records, failure)
+                                          : amps_file_size(records->file, &size, failure);
     if (AMPS_UNLIKELY(status == AMPS_OK && size < size_of_file(records, records->block_count))) {
         status = amps_file_refuse(records->file, failure,
                                   "somebody has made it shorter: %llu bytes are left of %llu",
@@ -199,6 +215,7 @@ amps_status amps_file_records_grow(amps_file_records *records, size_t blocks, am
         amps_file_truncate(records->file, before, NULL); /* too long would do no harm, either */
         return status;
     }
+    records->watch = amps_file_watch(records->file);
     records->block_count += (uint32_t)blocks;
     records->free_count += (uint32_t)blocks;
     write_both_slots(records);
@@ -292,11 +309,28 @@ static void write_chain(amps_file_records *records, uint64_t sequence, amps_slic
     head->check = amps_layout_block_check(head, chain[0]);
 }
 
+/* Asking takes longer than adding: where the map is watched it is asked now and then, for a file
+ * cut off in the middle of a page. */
+static amps_status check_size_at_times(amps_file_records *records, bool always,
+                                       amps_failure *failure)
+{
+    bool asks = always || records->watch == NULL || records->adds++ % ADDS_UNCHECKED == 0;
+    return asks ? check_size(records, failure) : AMPS_OK;
+}
+
+/* What was added last is not there. */
+static void undo_add(amps_file_records *records, uint64_t sequence)
+{
+    set_state(block_at(records, records->chain[1]), AMPS_BLOCK_FREE);
+    free_blocks(records, amps_memory_records_find(&records->index, sequence));
+    amps_memory_records_undo_add(&records->index);
+}
+
 amps_status amps_file_records_add(amps_file_records *records, uint64_t sequence, amps_slice bytes,
                                   bool syncs, amps_failure *failure)
 {
     uint32_t    count = blocks_for(records, bytes.size);
-    amps_status status = check_size(records, failure);
+    amps_status status = check_size_at_times(records, syncs, failure);
     AMPS_ASSERT(count <= records->free_count);
     if (status != AMPS_OK) {
         return status;
@@ -318,10 +352,13 @@ amps_status amps_file_records_add(amps_file_records *records, uint64_t sequence,
     }
     write_chain(records, sequence, bytes, count);
     set_state(block_at(records, records->chain[1]), AMPS_BLOCK_HEAD);
-    if (syncs && (status = amps_file_sync(records->file, failure)) != AMPS_OK) {
-        set_state(block_at(records, records->chain[1]), AMPS_BLOCK_FREE);
-        free_blocks(records, amps_memory_records_find(&records->index, sequence));
-        amps_memory_records_undo_add(&records->index);
+    if (AMPS_UNLIKELY(is_lost(records))) {
+        status = tell_lost(records, failure);
+    } else if (syncs) {
+        status = amps_file_sync(records->file, failure);
+    }
+    if (AMPS_UNLIKELY(status != AMPS_OK)) {
+        undo_add(records, sequence);
         return status;
     }
     prefetch_block(records, records->hint + 1);
@@ -511,6 +548,7 @@ static amps_status recover(amps_file_records *records, amps_failure *failure)
     records->told = slot->assigned;
     status = amps_file_map(records->file, (size_t)size_of_file(records, slot->block_count),
                            &records->map, failure);
+    records->watch = amps_file_watch(records->file);
     if (status == AMPS_OK && !make_room_for_bits(records, slot->block_count)) {
         status = AMPS_NO_MEMORY;
     }
@@ -591,6 +629,7 @@ amps_status amps_file_records_close(amps_file_records *records, size_t blocks,
     amps_file_close(records->file);
     records->file = NULL;
     records->map = NULL;
+    records->watch = NULL;
     return status;
 }
 

@@ -416,33 +416,33 @@ amps_status amps_publish_store_begin(amps_publish_store *store, bool at_once, ui
     return status;
 }
 
-amps_status amps_publish_store_end(amps_publish_store *store, uint64_t sequence, amps_slice frame,
+amps_status amps_publish_store_put(amps_publish_store *store, uint64_t sequence, amps_slice frame,
                                    bool at_once, amps_failure *failure)
 {
-    amps_status status;
     if (AMPS_UNLIKELY(frame.size > AMPS_MEMORY_RECORD_SIZE_MAX)) {
-        status = AMPS_TOO_LARGE;
-    } else if (AMPS_UNLIKELY(at_once && would_wait(store, frame.size))) {
-        status = AMPS_MORE;
-    } else {
-        status = add(store, sequence, frame, failure);
+        return AMPS_TOO_LARGE;
     }
-    amps_mutex_unlock(&store->lock);
-    return status;
+    return AMPS_UNLIKELY(at_once && would_wait(store, frame.size))
+               ? AMPS_MORE
+               : add(store, sequence, frame, failure);
 }
 
-void amps_publish_store_cancel(amps_publish_store *store) { amps_mutex_unlock(&store->lock); }
+void amps_publish_store_lock(amps_publish_store *store) { amps_mutex_lock(&store->lock); }
+bool amps_publish_store_try_lock(amps_publish_store *store) { return amps_mutex_try(&store->lock); }
+void amps_publish_store_unlock(amps_publish_store *store) { amps_mutex_unlock(&store->lock); }
 
 amps_status amps_publish_store_add(amps_publish_store *store, uint64_t sequence, amps_slice frame,
                                    amps_failure *failure)
 {
     uint64_t    next;
     amps_status status = amps_publish_store_begin(store, false, &next);
-    if (status == AMPS_OK && sequence != next && next != 0) {
-        amps_publish_store_cancel(store);
-        return AMPS_AGAIN;
+    if (status == AMPS_OK) {
+        status = sequence != next && next != 0
+                     ? AMPS_AGAIN
+                     : amps_publish_store_put(store, next, frame, false, failure);
+        amps_publish_store_unlock(store);
     }
-    return status != AMPS_OK ? status : amps_publish_store_end(store, next, frame, false, failure);
+    return status;
 }
 
 size_t amps_publish_store_wants(amps_publish_store *store)

@@ -51,13 +51,16 @@ void amps_publish_store_drop(amps_publish_store *store);
 uint64_t    amps_publish_store_next(amps_publish_store *store);
 amps_status amps_publish_store_add(amps_publish_store *store, uint64_t sequence, amps_slice frame,
                                    amps_failure *failure);
-/* The same in two steps, for who writes the frame in between: the store is locked from begin, if it
- * said AMPS_OK and gave the number, until end or cancel. `at_once`: AMPS_MORE instead of waiting,
- * for another thread, for the file to grow, for the disk. */
+/* The same in steps, for who writes the frame in between: the store is locked from begin, if it
+ * said AMPS_OK and gave the number, until unlock. `at_once`: AMPS_MORE instead of waiting, for
+ * another thread, for the file to grow, for the disk. */
 amps_status amps_publish_store_begin(amps_publish_store *store, bool at_once, uint64_t *sequence);
-amps_status amps_publish_store_end(amps_publish_store *store, uint64_t sequence, amps_slice frame,
+amps_status amps_publish_store_put(amps_publish_store *store, uint64_t sequence, amps_slice frame,
                                    bool at_once, amps_failure *failure);
-void        amps_publish_store_cancel(amps_publish_store *store);
+/* For who keeps something of its own in step with the store: locked whatever its state. */
+void amps_publish_store_lock(amps_publish_store *store);
+bool amps_publish_store_try_lock(amps_publish_store *store);
+void amps_publish_store_unlock(amps_publish_store *store);
 
 /* Consent to grow: the size (bytes, in all) that the add refused last would need; up to which it
  * may; and a wait, at most wait_ms, for room or consent. AMPS_OK: try again. AMPS_AGAIN: the time

@@ -57,6 +57,25 @@ void amps_send_buffer_commit(amps_send_buffer *buffer, size_t size)
     buffer->gathered = 0;
 }
 
+amps_status amps_send_buffer_join(amps_send_buffer *buffer, amps_buffer *bytes)
+{
+    char       *at;
+    amps_status status = AMPS_OK;
+    if (buffer->back.size == 0) {
+        amps_buffer_swap(&buffer->back, bytes);
+    } else if (bytes->size > 0) {
+        status = amps_send_buffer_reserve(buffer, bytes->size, &at);
+        if (status != AMPS_OK) {
+            return status == AMPS_TOO_LARGE ? AMPS_AGAIN : status;
+        }
+        memcpy(at, bytes->at, bytes->size);
+        buffer->back.size += bytes->size;
+    }
+    bytes->size = 0;
+    buffer->gathered = 0;
+    return status;
+}
+
 /* ---- Batches: the end of the back may have to wait ------------------------------------------ */
 
 void amps_send_buffer_set_batching(amps_send_buffer *buffer, size_t size, uint64_t timeout)

@@ -44,6 +44,10 @@ amps_status amps_send_buffer_reserve(amps_send_buffer *buffer, size_t size, char
 amps_status amps_send_buffer_reserve_slack(amps_send_buffer *buffer, size_t size, char **at);
 void        amps_send_buffer_commit(amps_send_buffer *buffer, size_t size); /* all is due then */
 
+/* All of `bytes` follows what is at the back, and is due; then it is empty. AMPS_AGAIN: not all has
+ * room, and nothing was changed. */
+amps_status amps_send_buffer_join(amps_send_buffer *buffer, amps_buffer *bytes);
+
 /* From now on publishes committed in this way are only gathered, as long as those gathered fit into
  * `size` bytes (at most a half's) and none is older than `timeout`. All that waits now is due. */
 void amps_send_buffer_set_batching(amps_send_buffer *buffer, size_t size, uint64_t timeout);

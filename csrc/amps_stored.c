@@ -7,15 +7,68 @@
 #define SCRATCH_KEPT_MAX ((size_t)1 << 20) /* a larger one is given back after use */
 #define SEQUENCE_KEY     ",\"s\":"
 
+/* ---- The lane, with the writer's lock ------------------------------------------------------- */
+
+/* Its frames join the send buffer. With the store's lock, too. */
+static bool join_lane(amps_stored *stored, bool stays_open)
+{
+    amps_writer *writer = stored->writer;
+    bool         any = stored->lane.size > 0;
+    if (!stays_open) {
+        atomic_store(&stored->open, NULL);
+    }
+    amps_status status = amps_send_buffer_join(&writer->buffer, &stored->lane);
+    writer->aside = stays_open || stored->lane.size > 0;
+    writer->awake = writer->awake || any;
+    return status == AMPS_OK;
+}
+
+/* Never waits for who has the store's lock: with a disk that may be long. Then the thread must come
+ * back to it. */
+static bool collect(void *context)
+{
+    amps_stored *stored = context;
+    if (!stored->writer->aside) {
+        return true;
+    }
+    bool in_time = amps_publish_store_try_lock(stored->store);
+    bool all = in_time && join_lane(stored, amps_writer_may_gather(stored->writer));
+    if (in_time) {
+        amps_publish_store_unlock(stored->store);
+    } else {
+        stored->writer->awake = true;
+    }
+    return all;
+}
+
+/* What is in it is kept by the store, too. */
+static void empty_lane(amps_stored *stored)
+{
+    if (stored->writer->aside) {
+        amps_publish_store_lock(stored->store);
+        atomic_store(&stored->open, NULL);
+        stored->lane.size = 0;
+        stored->writer->aside = false;
+        amps_publish_store_unlock(stored->store);
+    }
+}
+
+static void refill(void *context);
+
 void amps_stored_init(amps_stored *stored, amps_writer *writer)
 {
     memset(stored, 0, sizeof *stored);
     stored->writer = writer;
+    amps_buffer_init(&stored->lane, writer->buffer.back.size_max);
+    writer->collect = collect;
+    writer->refill = refill;
+    writer->store_context = stored;
 }
 
 void amps_stored_fini(amps_stored *stored)
 {
     amps_publish_store_drop(stored->store);
+    amps_buffer_fini(&stored->lane);
     amps_memory_free(stored->scratch);
 }
 
@@ -28,6 +81,7 @@ amps_status amps_stored_set(amps_stored *stored, amps_publish_store *store)
         status = AMPS_ALREADY_CONNECTED;
         before = NULL;
     } else {
+        empty_lane(stored);
         amps_publish_store_hold(store);
         stored->store = store;
         stored->follows = false;
@@ -69,13 +123,13 @@ static char *place_for(amps_stored *stored, size_t size, bool *direct)
 {
     amps_writer *writer = stored->writer;
     char        *at = NULL;
-    *direct =
-        stored->follows && !writer->behind && amps_writer_reserve(writer, size, &at) == AMPS_OK;
+    *direct = stored->follows && !writer->behind && !writer->aside &&
+              amps_writer_reserve(writer, size, &at) == AMPS_OK;
     return *direct ? at : scratch_of(stored, size);
 }
 
-/* The digits of a number: most often they are one up from those of the one before. With the lock.
- */
+/* The digits of a number: most often they are one up from those of the one before. With the
+ * store's lock. */
 static amps_slice digits_of(amps_stored *stored, uint64_t number)
 {
     char *digit = stored->digits + AMPS_NUMBER_TEXT_MAX - 1; /* where its text always ends */
@@ -107,6 +161,8 @@ static amps_status enter(amps_stored *stored, bool at_once, amps_kept *kept)
     amps_status status = amps_publish_store_begin(stored->store, at_once, &kept->sequence);
     if (AMPS_UNLIKELY(status != AMPS_OK)) {
         amps_mutex_unlock(&stored->writer->lock);
+    } else if (stored->writer->aside) {
+        join_lane(stored, false);
     }
     return status == AMPS_MORE ? AMPS_AGAIN : status;
 }
@@ -114,7 +170,7 @@ static amps_status enter(amps_stored *stored, bool at_once, amps_kept *kept)
 /* There was no memory to write it. */
 static amps_status leave(amps_stored *stored)
 {
-    amps_publish_store_cancel(stored->store);
+    amps_publish_store_unlock(stored->store);
     amps_mutex_unlock(&stored->writer->lock);
     return AMPS_NO_MEMORY;
 }
@@ -125,10 +181,17 @@ static amps_status keep(amps_stored *stored, amps_slice frame, bool direct, bool
 {
     amps_writer *writer = stored->writer;
     amps_status  status =
-        amps_publish_store_end(stored->store, kept->sequence, frame, at_once, &kept->failure);
+        amps_publish_store_put(stored->store, kept->sequence, frame, at_once, &kept->failure);
     kept->is_sent = direct;
-    if (AMPS_LIKELY(status == AMPS_OK && direct)) {
+    if (AMPS_LIKELY(status == AMPS_OK && direct)) { /* before the next one can be in the lane */
         atomic_store_explicit(&stored->sent, kept->sequence, memory_order_release);
+        if (is_publish && amps_writer_may_gather(writer)) {
+            writer->aside = true;
+            atomic_store(&stored->open, stored->store);
+        }
+    }
+    amps_publish_store_unlock(stored->store);
+    if (AMPS_LIKELY(status == AMPS_OK && direct)) {
         kept->due = amps_writer_commit(writer, frame.size, !is_publish); /* lets the lock go */
         return AMPS_OK;
     }
@@ -178,14 +241,57 @@ static size_t write_prepared(char *at, amps_slice header, amps_slice body, amps_
     return (size_t)(end - at);
 }
 
-amps_status amps_stored_publish_prepared(amps_stored *stored, amps_slice header, amps_slice body,
-                                         bool at_once, amps_kept *kept)
+/* With the store's lock, and its number. AMPS_END: the lane takes it no longer. */
+static amps_status put_in_lane(amps_stored *stored, amps_publish_store *store, amps_slice header,
+                               amps_slice body, size_t size, bool at_once, amps_kept *kept)
+{
+    char *at;
+    if (AMPS_UNLIKELY(atomic_load_explicit(&stored->open, memory_order_relaxed) != store ||
+                      stored->lane.size + size > stored->writer->buffer.size_max ||
+                      amps_buffer_reserve(&stored->lane, size, &at) != AMPS_OK)) {
+        return AMPS_END;
+    }
+    amps_slice  number = digits_of(stored, kept->sequence);
+    amps_slice  frame = {at, write_prepared(at, header, body, number)};
+    amps_status status =
+        amps_publish_store_put(store, kept->sequence, frame, at_once, &kept->failure);
+    if (AMPS_LIKELY(status == AMPS_OK)) {
+        stored->lane.size += frame.size;
+        atomic_store_explicit(&stored->sent, kept->sequence, memory_order_release);
+    }
+    return status;
+}
+
+/* In a burst: the thread is awake and will collect it. */
+static amps_status gather(amps_stored *stored, amps_publish_store *store, amps_slice header,
+                          amps_slice body, size_t size, bool at_once, amps_kept *kept)
+{
+    amps_status status = amps_publish_store_begin(store, at_once, &kept->sequence);
+    if (AMPS_UNLIKELY(status != AMPS_OK)) {
+        return status;
+    }
+    kept->due = false;
+    kept->is_sent = true;
+    status = put_in_lane(stored, store, header, body, size, at_once, kept);
+    amps_publish_store_unlock(store);
+    return status;
+}
+
+amps_status amps_stored_publish_prepared(amps_stored *stored, amps_publish_store *held,
+                                         amps_slice header, amps_slice body, bool at_once,
+                                         amps_kept *kept)
 {
     const size_t size = AMPS_FRAME_PREFIX_SIZE + header.size + sizeof SEQUENCE_KEY +
                         AMPS_NUMBER_TEXT_MAX + body.size;
     bool        direct;
-    amps_status status =
-        size <= AMPS_SEND_FRAME_SIZE_MAX ? enter(stored, at_once, kept) : AMPS_TOO_LARGE;
+    amps_status status = AMPS_END;
+    if (held != NULL && atomic_load_explicit(&stored->open, memory_order_relaxed) == held) {
+        status = gather(stored, held, header, body, size, at_once, kept);
+    }
+    if (AMPS_LIKELY(status != AMPS_END)) {
+        return status == AMPS_MORE ? AMPS_AGAIN : status;
+    }
+    status = size <= AMPS_SEND_FRAME_SIZE_MAX ? enter(stored, at_once, kept) : AMPS_TOO_LARGE;
     if (AMPS_UNLIKELY(status != AMPS_OK)) {
         return status;
     }
@@ -250,6 +356,9 @@ static void refill(void *context)
 {
     amps_stored *stored = context;
     amps_status  status = AMPS_OK;
+    if (!collect(stored)) {
+        return;
+    }
     while ((status == AMPS_OK || status == AMPS_TOO_LARGE) && stored->follows) {
         status = send_next(stored);
     }
@@ -266,8 +375,7 @@ uint64_t amps_stored_follow(amps_stored *stored, uint64_t persisted)
     amps_mutex_lock(&stored->writer->lock);
     stored->acked = persisted;
     if (stored->store != NULL) {
-        stored->writer->refill = refill;
-        stored->writer->refill_context = stored;
+        empty_lane(stored);
         stored->follows = true;
         atomic_store(&stored->sent, 0);
         highest = amps_publish_store_last_assigned(stored->store);
@@ -280,6 +388,7 @@ uint64_t amps_stored_follow(amps_stored *stored, uint64_t persisted)
 void amps_stored_forget(amps_stored *stored)
 {
     amps_mutex_lock(&stored->writer->lock);
+    empty_lane(stored);
     stored->follows = false;
     stored->writer->behind = false;
     atomic_store(&stored->sent, 0);

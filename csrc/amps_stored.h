@@ -4,6 +4,9 @@
  * appended to the send buffer in one step. Where that cannot be (no connection, a full buffer, an
  * older message not sent yet) it is only kept, and the writer's thread sends what is kept as soon
  * as it can, in the order of the numbers. A replay after a logon is the same thing from number 0.
+ *
+ * In a burst, while the thread is awake, publishes need the store's lock alone: their frames are
+ * gathered in a lane, which the thread collects. Whoever else sends collects it first.
  */
 #ifndef AMPS_STORED_H
 #define AMPS_STORED_H
@@ -19,11 +22,13 @@ typedef struct amps_stored {
     uint64_t            acked;   /* the highest that was acked on it */
     atomic_bool         is_used; /* there is a store; for a look without the lock */
     bool                follows; /* this connection takes publishes: it is logged on and replays */
-    char               *scratch;
-    size_t              scratch_size;
-    uint64_t            texted; /* the number whose digits these are, or 0 */
-    amps_slice          text;
-    char                digits[AMPS_NUMBER_TEXT_MAX];
+    _Atomic(amps_publish_store *) open; /* the store, while the lane takes frames; both locks */
+    amps_buffer                   lane; /* with the store's lock, as all that follows */
+    char                         *scratch;
+    size_t                        scratch_size;
+    uint64_t                      texted; /* the number whose digits these are, or 0 */
+    amps_slice                    text;
+    char                          digits[AMPS_NUMBER_TEXT_MAX];
 } amps_stored;
 
 void amps_stored_init(amps_stored *stored, amps_writer *writer);
@@ -38,9 +43,11 @@ amps_status amps_stored_set(amps_stored *stored, amps_publish_store *store);
  * is set. */
 amps_status amps_stored_publish(amps_stored *stored, amps_header *header, amps_slice body,
                                 bool is_publish, bool at_once, amps_kept *kept);
-/* The same for a header that amps_header_prepare made, without a sequence. */
-amps_status amps_stored_publish_prepared(amps_stored *stored, amps_slice header, amps_slice body,
-                                         bool at_once, amps_kept *kept);
+/* The same for a header that amps_header_prepare made, without a sequence. `held`: the store that
+ * the caller knows to last until this returns; it may have been replaced. */
+amps_status amps_stored_publish_prepared(amps_stored *stored, amps_publish_store *held,
+                                         amps_slice header, amps_slice body, bool at_once,
+                                         amps_kept *kept);
 
 /* A logon has come about: all that is kept is sent to this connection, from the first number.
  * Gives the highest number there is now. */

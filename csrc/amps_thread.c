@@ -19,8 +19,8 @@
 
 static pthread_mutex_t live_lock = PTHREAD_MUTEX_INITIALIZER;
 static amps_cond       live_changed;
-static size_t          live_threads; /* live_lock */
-static atomic_uint     fork_generation;
+static size_t          live_threads;    /* live_lock */
+static atomic_uint     fork_generation; /* 0: init_once has not run */
 static void (*_Atomic told_of_fork)(void);
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -139,6 +139,7 @@ static void init_once(void)
 {
     amps_cond_init(&live_changed);
     must(pthread_atfork(NULL, NULL, in_child));
+    atomic_store(&fork_generation, 1);
 }
 
 static void count_live(int change)
@@ -239,8 +240,12 @@ size_t amps_thread_wait_all(uint64_t deadline)
 
 unsigned amps_fork_generation(void)
 {
-    must(pthread_once(&once, init_once));
-    return atomic_load_explicit(&fork_generation, memory_order_relaxed);
+    unsigned generation = atomic_load_explicit(&fork_generation, memory_order_relaxed);
+    if (AMPS_UNLIKELY(generation == 0)) {
+        must(pthread_once(&once, init_once));
+        generation = atomic_load_explicit(&fork_generation, memory_order_relaxed);
+    }
+    return generation;
 }
 
 void amps_fork_tell(void (*told)(void))

@@ -78,6 +78,9 @@ void amps_writer_mark_broken(amps_writer *writer, amps_status why, int error)
     if (writer->refuse == AMPS_OK) {
         writer->refuse = AMPS_DISCONNECTED;
     }
+    if (writer->aside) {
+        writer->collect(writer->store_context); /* no more is gathered */
+    }
     if (writer->fd >= 0) {
         amps_socket_shut(writer->fd);
     }
@@ -167,14 +170,19 @@ static uint64_t tick_batch(amps_writer *writer)
     return ends_at;
 }
 
+/* Of what is in the buffer, and what belongs there. */
+static bool is_empty(const amps_writer *writer)
+{
+    return amps_send_buffer_is_empty(&writer->buffer) && !writer->aside;
+}
+
 static bool is_done(const amps_writer *writer)
 {
     if (writer->broken != AMPS_OK || writer->reader_gone) {
         return true;
     }
     return writer->refuse != AMPS_OK &&
-           ((amps_send_buffer_is_empty(&writer->buffer) && !writer->sending) ||
-            amps_clock_now() >= writer->finish_by);
+           ((is_empty(writer) && !writer->sending) || amps_clock_now() >= writer->finish_by);
 }
 
 /* Somebody else's work, which takes the lock itself. True: it was done, look at all anew. */
@@ -201,12 +209,13 @@ static void work(amps_writer *writer)
         uint64_t batch_ends_at = tick_batch(writer);
         next = batch_ends_at < next ? batch_ends_at : next;
         next = writer->chores_at < next ? writer->chores_at : next;
-        if (writer->refuse != AMPS_OK) {
-            next = writer->finish_by;
-        }
+        next = writer->refuse != AMPS_OK ? writer->finish_by : next;
         writer->wakes_at = next;
+        if (writer->aside && writer->collect(writer->store_context)) {
+            tell_waiting(writer);
+        }
         if (AMPS_UNLIKELY(writer->behind) && writer->refuse == AMPS_OK) {
-            writer->refill(writer->refill_context);
+            writer->refill(writer->store_context);
         }
         if (writer->sending) { /* someone else does; it wakes us when it is done */
             amps_cond_wait(&writer->wake, &writer->lock, next);
@@ -257,9 +266,10 @@ amps_status amps_writer_open(amps_writer *writer, int fd)
     writer->error = 0;
     writer->awake = false;
     writer->reader_gone = false;
-    writer->beat_interval = 0;
+    writer->heartbeat.interval = 0;
     writer->behind = false;
     writer->chores_at = AMPS_FOREVER;
+    AMPS_ASSERT(!writer->aside);
     atomic_store(&writer->last_received, amps_clock_now());
     atomic_store(&writer->reader_waits, false);
     amps_status status = amps_thread_start("amps-writer", writer_main, writer);
@@ -347,6 +357,9 @@ amps_status amps_writer_reserve(amps_writer *writer, size_t size, char **at)
     if (AMPS_UNLIKELY(writer->around > 0)) {
         return size > writer->buffer.size_max ? AMPS_TOO_LARGE : AMPS_AGAIN;
     }
+    if (AMPS_UNLIKELY(writer->aside && !writer->collect(writer->store_context))) {
+        return AMPS_AGAIN;
+    }
     amps_status status = amps_send_buffer_reserve(&writer->buffer, size, at);
     if (AMPS_UNLIKELY(status == AMPS_AGAIN)) {
         end_batch(writer);
@@ -371,6 +384,7 @@ amps_status amps_writer_begin_soon(amps_writer *writer, size_t size, char **at)
     amps_mutex_lock(&writer->lock);
     amps_status status = writer->refuse;
     if (status == AMPS_OK) {
+        (void)(writer->aside && writer->collect(writer->store_context));
         status = amps_send_buffer_reserve_slack(&writer->buffer, size, at);
     }
     if (status != AMPS_OK) {
@@ -479,6 +493,12 @@ void amps_writer_send_due(amps_writer *writer)
 
 /* ---- What a store refills it with ------------------------------------------------------------ */
 
+bool amps_writer_may_gather(const amps_writer *writer)
+{
+    return writer->awake && writer->refuse == AMPS_OK && writer->around == 0 && !writer->behind &&
+           writer->buffer.batch_size == 0;
+}
+
 void amps_writer_fall_behind(amps_writer *writer)
 {
     writer->behind = true;
@@ -493,8 +513,7 @@ void amps_writer_caught_up(amps_writer *writer)
 
 amps_status amps_writer_put_large(amps_writer *writer, amps_slice frame)
 {
-    bool is_quiet =
-        !writer->sending && writer->around == 0 && amps_send_buffer_is_empty(&writer->buffer);
+    bool is_quiet = !writer->sending && writer->around == 0 && is_empty(writer);
     return is_quiet ? amps_send_buffer_put_rest(&writer->buffer, frame, nothing, true) : AMPS_AGAIN;
 }
 
@@ -509,7 +528,7 @@ static amps_status acquire_sending(amps_writer *writer, amps_around *progress, u
         end_batch(writer);
     }
     while (is_same_connection(writer, &progress->connection) && writer->refuse == AMPS_OK) {
-        if (!writer->sending && amps_send_buffer_is_empty(&writer->buffer)) {
+        if (!writer->sending && is_empty(writer)) {
             writer->sending = true;
             progress->owns = true;
             return AMPS_OK;

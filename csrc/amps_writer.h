@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 
+#include "amps_heartbeat.h"
 #include "amps_send_buffer.h"
 #include "amps_thread.h"
 
@@ -41,15 +42,16 @@ typedef struct amps_writer {
     uint64_t         finish_by;
     uint64_t         wakes_at; /* the thread, if nobody wakes it */
 
-    uint64_t         beat_interval; /* ns; 0: no heartbeat */
-    uint64_t         beat_timeout;
-    uint64_t         next_beat;
+    amps_heartbeat   heartbeat;
     _Atomic uint64_t last_received; /* kept by the reader */
     _Atomic bool     reader_waits;  /* it is in a receive, not in a handler */
 
+    bool aside; /* others gather publishes, or may: collect fetches them, before anything else may
+                 * follow. False: not all have room yet. Both with the lock held */
+    bool (*collect)(void *context);
     bool behind; /* a store has publishes that are still to go to this connection, in order */
     void (*refill)(void *context); /* fetches some of them while there is room; the lock is held */
-    void *refill_context;
+    void *store_context;           /* of both */
 
     uint64_t chores_at;            /* when its thread is to call the next; AMPS_FOREVER: not */
     void (*chores)(void *context); /* without the lock; they ask for their next time themselves */
@@ -86,12 +88,14 @@ amps_status amps_writer_begin(amps_writer *writer, unsigned *connection, size_t 
 bool amps_writer_commit(amps_writer *writer, size_t size, bool urgent);
 void amps_writer_send_due(amps_writer *writer);
 
-/* For who numbers what is sent, and works with the lock held: room as by try_begin, but the lock
- * stays as it is. put_large: a frame that exceeds the buffer, copied in front of what comes next;
- * AMPS_AGAIN while anything else is on its way. fall_behind: from now on the thread refills. wait:
- * until something changed, or false at the deadline. */
+/* For who numbers what is sent, and works with the lock held (the numbered may be gathered by
+ * others for as long as may_gather; they are collected before the thread sleeps): room as by
+ * try_begin, but the lock stays as it is. put_large: a frame that exceeds the buffer, copied in
+ * front of what comes next; AMPS_AGAIN while anything else is on its way. fall_behind: from now on
+ * the thread refills. wait: until something changed, or false at the deadline. */
 amps_status amps_writer_reserve(amps_writer *writer, size_t size, char **at);
 amps_status amps_writer_put_large(amps_writer *writer, amps_slice frame);
+bool        amps_writer_may_gather(const amps_writer *writer);
 void        amps_writer_fall_behind(amps_writer *writer);
 void        amps_writer_caught_up(amps_writer *writer);
 bool        amps_writer_wait(amps_writer *writer, uint64_t deadline);

@@ -34,7 +34,9 @@ heard: "all is well\"""",
     "authenticator": "logged on as jill\nlogged on as jill\nthe server knows: ['jill']",
     "queue_worker": "task 3: out of ink\ntask 6: out of ink\ndone: [1, 2, 3, 4, 5, 6] left: 0",
     "queue_worker_auto": "499500\nleft: 0\nacknowledged by few commands: True",
-    "challenge_response": "logged on as jill\nrefused: logon refused by the server: auth failure",
+    "challenge": '''proved to be jill
+proved to be jill
+heard: "she may read that now"''',
     "failed_writes": 'refused: orders {"id": 1} not entitled\nin the log: 2 of 3',
     "formats": "nvfix: MSFT 300\ncomposite: 2 parts",
 }

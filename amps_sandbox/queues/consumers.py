@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from ..deliveries import Source
     from ..log import Log
     from ..subscriptions import Gate, Subscription
-    from .items import Line
+    from .items import Row
     from .queue_topic import QueueTopic
 
 
 class Consumer:
     """One subscription to a queue, and the messages that it has not acknowledged."""
 
-    __slots__ = (*("queue", "subscription", "gate", "backlog", "held", "number", "line", "start"),)
+    __slots__ = (*("queue", "subscription", "gate", "backlog", "held", "number", "row", "start"),)
 
     def __init__(self, queue: QueueTopic, subscription: Subscription, gate: Gate, backlog: int):
         self.queue = queue
@@ -29,7 +29,7 @@ class Consumer:
         self.backlog = backlog
         self.held: dict[Item, None] = {}
         self.number = 0  # which subscription of the queue it was
-        self.line: Line | None = None  # while it takes part
+        self.row: Row | None = None  # while it takes part
         ids = member("t", queue.topic) + b"," + member("sids", subscription.sub_id)
         self.start = b'{"c":"p",' + ids + b',"bm":"'
 
@@ -51,6 +51,8 @@ class Consumer:
         user = log.labels[position].user
         if user is not None and subscription.peer.server.settings.expose_user:
             header += b"," + member("user_id", user)
+        if self.gate.shown is not None:
+            source = source._replace(shown=self.gate.shown)
         body = source.selected(log.bodies[position], subscription.request.select)
         tail = b',"l":%d}%b' % (len(body), body)
         return b"%b%b%b" % (LENGTH.pack(len(header) + len(tail)), header, tail)

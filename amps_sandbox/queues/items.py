@@ -43,7 +43,7 @@ class Item:
         self.due_ns: int | None = None  # the end of its life
 
 
-class Line:
+class Row:
     """Messages that wait for subscribers of equal wishes, and those who have room for one."""
 
     def __init__(self, gate: Gate):

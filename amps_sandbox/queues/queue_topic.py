@@ -12,7 +12,7 @@ from ..sow import Change, Record, generated_key
 from .consumers import Consumer, Fairness
 from .declaration import Queue
 from .intake import Intake
-from .items import BLOCKED, GONE, LEASED, SENT, WAITING, Item, Line
+from .items import BLOCKED, GONE, LEASED, SENT, WAITING, Item, Row
 from .leases import Leases, Lives
 from .ledger import DELIVERED, EXPIRED, Ledger
 
@@ -46,7 +46,7 @@ class QueueTopic:
         self._lives = Lives(topics.clock, self._lives_over)
         self._counts = [0] * (GONE + 1)  # of items by their state
         self._dam: deque[Item] = deque()  # barriers and what came after them, in their order
-        self._lines: dict[object, Line] = {}
+        self._rows: dict[object, Row] = {}
         self._consumers: dict[Consumer, None] = {}
         self._numbers = 0
         self._unsaid: list[tuple[bytes, bytes]] = []  # what is gone, and why, but not yet logged
@@ -159,15 +159,15 @@ class QueueTopic:
         item.state = state
 
     def _offer(self, item: Item, scope: Scope | None = None) -> None:
-        """Puts a message that waits in line, for all who would take it."""
-        for line in self._lines.values():
-            gate = line.gate
+        """Puts a message that waits into rows, for all who would take it."""
+        for row in self._rows.values():
+            gate = row.gate
             if not gate.is_open:
                 scope = scope or self._intake.scope(item.position, item)
                 if not gate.admits(scope):
                     continue
-            line.add(item)
-            line.tidy(self._counts[WAITING])
+            row.add(item)
+            row.tidy(self._counts[WAITING])
 
     def _release(self, item: Item) -> None:
         """Nobody has it any more."""
@@ -260,14 +260,14 @@ class QueueTopic:
             self._numbers += 1
             consumer.number = self._numbers
         key = None if consumer.gate.is_open else consumer.gate
-        line = self._lines.get(key)
-        if line is None:
-            line = self._lines[key] = Line(consumer.gate)
+        row = self._rows.get(key)
+        if row is None:
+            row = self._rows[key] = Row(consumer.gate)
             for item in self.items.values():
-                if item.state == WAITING and self.admits(line.gate, item):
-                    line.add(item)
-        line.consumers[consumer] = None
-        consumer.line = line
+                if item.state == WAITING and self.admits(row.gate, item):
+                    row.add(item)
+        row.consumers[consumer] = None
+        consumer.row = row
         self._consumers[consumer] = None
         self._look_for_room(consumer)
 
@@ -279,22 +279,22 @@ class QueueTopic:
                 self._put_back(item)
 
     def _detach(self, consumer: Consumer) -> None:
-        line, consumer.line = consumer.line, None
+        row, consumer.row = consumer.row, None
         del self._consumers[consumer]
-        assert line is not None
-        del line.consumers[consumer]
-        line.with_room.pop(consumer, None)
-        if not line.consumers:
-            del self._lines[None if line.gate.is_open else line.gate]
+        assert row is not None
+        del row.consumers[consumer]
+        row.with_room.pop(consumer, None)
+        if not row.consumers:
+            del self._rows[None if row.gate.is_open else row.gate]
 
     @staticmethod
     def _look_for_room(consumer: Consumer) -> None:
-        if consumer.line is None:
+        if consumer.row is None:
             return
         if consumer.has_room:
-            consumer.line.with_room[consumer] = None
+            consumer.row.with_room[consumer] = None
         else:
-            consumer.line.with_room.pop(consumer, None)
+            consumer.row.with_room.pop(consumer, None)
 
     # Delivering
 
@@ -315,12 +315,12 @@ class QueueTopic:
             return False
         best: Item | None = None
         candidates: Collection[Consumer] = ()
-        for line in self._lines.values():
-            item = line.first() if line.with_room else None
+        for row in self._rows.values():
+            item = row.first() if row.with_room else None
             if item is not None and (best is None or item.rank < best.rank):
-                best, candidates = item, line.with_room
+                best, candidates = item, row.with_room
             elif item is not None and item is best:
-                candidates = [*candidates, *line.with_room]
+                candidates = [*candidates, *row.with_room]
         if best is None:
             return False
         self._hand_out(best, self._fairness.choose(candidates))

@@ -59,9 +59,11 @@ static inline amps_status try_at_once(amps_publish_store *store, uint64_t *seque
 {
     char        frame[FRAME_SIZE_MAX];
     amps_status status = amps_publish_store_begin(store, true, sequence);
-    return status != AMPS_OK
-               ? status
-               : amps_publish_store_end(store, *sequence, frame_for(*sequence, frame), true, NULL);
+    if (status == AMPS_OK) {
+        status = amps_publish_store_put(store, *sequence, frame_for(*sequence, frame), true, NULL);
+        amps_publish_store_unlock(store);
+    }
+    return status;
 }
 
 static inline uint64_t add(amps_publish_store *store)

@@ -170,29 +170,50 @@ static void case_58_an_empty_file_shrinks_and_its_numbers_stay(void)
     amps_file_records_free(records);
 }
 
-static void a_file_made_shorter_by_others_is_told_not_touched(void)
+static void check_refuses_all(amps_file_records *records)
 {
-    amps_file_records *records = open_records("shorter", 128, 400);
-    amps_failure       failure;
-    char               out[FRAME_SIZE_MAX];
-    uint64_t           sequence;
-    size_t             size;
-    put(records, 1, 50);
-    for (off_t length = 12288; length >= 0; length -= 4096) {
+    amps_failure failure;
+    char         out[FRAME_SIZE_MAX];
+    uint64_t     sequence;
+    size_t       size;
+    CHECK_STATUS(amps_file_records_add(records, 51, BYTES("more"), false, &failure), AMPS_STORE);
+    CHECK(strstr(failure.text, "shorter") != NULL);
+    CHECK_STATUS(amps_file_records_discard_up_to(records, 5, 50, NULL), AMPS_STORE);
+    CHECK_STATUS(amps_file_records_discard_one(records, 5, NULL), AMPS_STORE);
+    CHECK_STATUS(amps_file_records_note_assigned(records, 500, NULL), AMPS_STORE);
+    CHECK_STATUS(amps_file_records_grow(records, 5, NULL), AMPS_STORE);
+    CHECK_STATUS(amps_file_records_read_after(records, 0, out, sizeof out, &sequence, &size, NULL),
+                 AMPS_STORE);
+    CHECK_NUMBER(amps_file_records_count(records), 50);
+}
+
+static void a_file_made_shorter_by_others_is_told_when_it_is_touched(void)
+{
+    for (off_t length = 4096; length >= 0; length -= 4096) {
+        amps_file_records *records = open_records("shorter", 128, 400);
+        put(records, 1, 50);
         CHECK(truncate(in_folder("shorter"), length) == 0);
-        CHECK_STATUS(amps_file_records_add(records, 51, BYTES("more"), false, &failure),
-                     AMPS_STORE);
-        CHECK(strstr(failure.text, "shorter") != NULL);
-        CHECK_STATUS(amps_file_records_discard_up_to(records, 5, 50, NULL), AMPS_STORE);
-        CHECK_STATUS(amps_file_records_discard_one(records, 5, NULL), AMPS_STORE);
-        CHECK_STATUS(amps_file_records_note_assigned(records, 500, NULL), AMPS_STORE);
-        CHECK_STATUS(amps_file_records_grow(records, 5, NULL), AMPS_STORE);
-        CHECK_STATUS(
-            amps_file_records_read_after(records, 0, out, sizeof out, &sequence, &size, NULL),
-            AMPS_STORE);
-        CHECK_NUMBER(amps_file_records_count(records), 50);
+        check_refuses_all(records);
+        CHECK(truncate(in_folder("shorter"), 1 << 20) == 0); /* what is lost stays lost */
+        check_refuses_all(records);
+        CHECK_STATUS(amps_file_records_close(records, 8, NULL), AMPS_STORE);
+        amps_file_records_free(records);
+        CHECK(unlink(in_folder("shorter")) == 0);
     }
-    CHECK_STATUS(amps_file_records_close(records, 8, NULL), AMPS_STORE);
+}
+
+static void a_file_cut_off_where_nothing_was_is_found_soon(void)
+{
+    amps_file_records *records = open_records("cut", 128, 400);
+    amps_status        status = AMPS_OK;
+    uint64_t           sequence = 0;
+    put(records, 1, 10);
+    CHECK(truncate(in_folder("cut"), 4096 + 399 * 128) == 0);
+    for (sequence = 11; status == AMPS_OK; sequence++) {
+        status = amps_file_records_add(records, sequence, BYTES("more"), false, NULL);
+    }
+    CHECK_STATUS(status, AMPS_STORE);
+    CHECK(sequence < 80);
     amps_file_records_free(records);
 }
 
@@ -339,7 +360,8 @@ int main(void)
     RUN(a_tombstone_outlives_reopening_and_holds_one_block);
     RUN(case_57_a_kill_between_slot_and_blocks_frees_again);
     RUN(case_58_an_empty_file_shrinks_and_its_numbers_stay);
-    RUN(a_file_made_shorter_by_others_is_told_not_touched);
+    RUN(a_file_made_shorter_by_others_is_told_when_it_is_touched);
+    RUN(a_file_cut_off_where_nothing_was_is_found_soon);
     RUN(bytes_damaged_while_it_is_open_are_not_handed_out);
     RUN(too_many_blocks_are_refused);
     RUN(case_54_whichever_disk_call_fails_nothing_is_lost);

@@ -367,7 +367,7 @@ static void begun_and_cancelled_nothing_is_stored(void)
     uint64_t            sequence;
     CHECK_STATUS(amps_publish_store_begin(store, false, &sequence), AMPS_OK);
     CHECK_STATUS(amps_publish_store_begin(store, true, &sequence), AMPS_MORE); /* it is locked */
-    amps_publish_store_cancel(store);
+    amps_publish_store_unlock(store);
     CHECK_NUMBER(check_whole(store), 0);
     CHECK_NUMBER(add(store), sequence);
     CHECK_STATUS(amps_publish_store_close(store, false, NULL), AMPS_OK);

@@ -26,9 +26,9 @@ static void a_prepared_header_gives_the_same_bytes(void)
     open_stage(&staged, SMALL);
     const amps_slice bodies[] = {BYTES(""), BYTES("hello"), {NULL, 0}};
     for (size_t at = 0; at < COUNT_OF(bodies); at++) {
-        CHECK_STATUS(
-            amps_stored_publish_prepared(&staged.stored, BYTES(TOPIC), bodies[at], false, &kept),
-            AMPS_OK);
+        CHECK_STATUS(amps_stored_publish_prepared(&staged.stored, staged.store, BYTES(TOPIC),
+                                                  bodies[at], false, &kept),
+                     AMPS_OK);
         CHECK(!kept.is_sent && !kept.due);
     }
     amps_stored_follow(&staged.stored, 0);
@@ -184,9 +184,9 @@ static void who_is_in_a_hurry_does_not_wait_for_the_lock(void)
     amps_mutex_lock(&staged.rigged.writer.lock);
     CHECK_STATUS(amps_stored_publish(&staged.stored, &header, BYTES("x"), true, true, &kept),
                  AMPS_AGAIN);
-    CHECK_STATUS(
-        amps_stored_publish_prepared(&staged.stored, BYTES(TOPIC), BYTES("x"), true, &kept),
-        AMPS_AGAIN);
+    CHECK_STATUS(amps_stored_publish_prepared(&staged.stored, staged.store, BYTES(TOPIC),
+                                              BYTES("x"), true, &kept),
+                 AMPS_AGAIN);
     amps_mutex_unlock(&staged.rigged.writer.lock);
     CHECK_NUMBER(amps_publish_store_count(staged.store), 0);
     close_stage(&staged);

@@ -162,7 +162,8 @@ static void a_frame_that_no_prefix_can_tell_is_refused(void)
     open_stage(&staged, SMALL);
     const amps_slice vast = {"never looked at", AMPS_SEND_FRAME_SIZE_MAX};
     CHECK_STATUS(try_publish(&staged, vast, &kept), AMPS_TOO_LARGE);
-    CHECK_STATUS(amps_stored_publish_prepared(&staged.stored, BYTES(TOPIC), vast, false, &kept),
+    CHECK_STATUS(amps_stored_publish_prepared(&staged.stored, staged.store, BYTES(TOPIC), vast,
+                                              false, &kept),
                  AMPS_TOO_LARGE);
     CHECK_NUMBER(publish(&staged, "x").sequence, BASE + 1);
     close_stage(&staged);

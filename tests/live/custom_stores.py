@@ -1,4 +1,35 @@
-"""Bookmark stores as programs write them: no more than what the library needs of one."""
+"""Stores as programs write them: no more than what the library needs of one."""
+
+import copy
+
+
+class Listed:
+    """The least that a publish store can be."""
+
+    def __init__(self, first=1):
+        self.kept, self.next = {}, first
+
+    def store(self, message):
+        number, self.next = self.next, self.next + 1
+        message = copy.deepcopy(message)
+        message.set_sequence(number)
+        self.kept[number] = message
+        return number
+
+    def discard_up_to(self, number):
+        self.kept = {each: kept for each, kept in self.kept.items() if each > number}
+
+    def replay(self, handler):
+        for message in list(self.kept.values()):
+            handler(message)
+
+    def replay_single(self, handler, number):
+        if number in self.kept:
+            handler(self.kept[number])
+        return number in self.kept
+
+    def get_unpersisted_count(self):
+        return len(self.kept)
 
 
 class PlainStore:

@@ -110,7 +110,7 @@ class World:
 
     flush_trigger = "ack:persisted"  # what a flush waits for
 
-    def __init__(self, servers, fault, outcome):
+    def __init__(self, servers, fault, outcome, store=None):
         self.servers, self.fault, self.active = servers, fault, None
         self.errors, self.unsaved = [], []
         self.inbox = queue.Queue()
@@ -118,7 +118,7 @@ class World:
         self.is_short = self.is_late or fault in SILENT or fault.startswith("drop_ack")
         self.wait_ms = LATE_MS if self.is_late else CELL_MS
         self.sent, self.losses = [], 0
-        self.store = AMPS.MemoryPublishStore()
+        self.store = AMPS.MemoryPublishStore() if store is None else store
         self.client = self.new_client()
 
     @property

@@ -1,6 +1,5 @@
 """Publish stores that the program brings along: by duck typing, and by subclassing."""
 
-import copy
 import queue
 import threading
 
@@ -10,36 +9,8 @@ import AMPS
 from amps_sandbox import Sandbox, Topic
 
 from .calls import Failing
+from .custom_stores import Listed
 from .scripted_peer import PATIENCE_S, ack, say, stay_silent, wait_until
-
-
-class Listed:
-    """The least that a publish store can be."""
-
-    def __init__(self, first=1):
-        self.kept, self.next = {}, first
-
-    def store(self, message):
-        number, self.next = self.next, self.next + 1
-        message = copy.deepcopy(message)
-        message.set_sequence(number)
-        self.kept[number] = message
-        return number
-
-    def discard_up_to(self, number):
-        self.kept = {each: kept for each, kept in self.kept.items() if each > number}
-
-    def replay(self, handler):
-        for message in list(self.kept.values()):
-            handler(message)
-
-    def replay_single(self, handler, number):
-        if number in self.kept:
-            handler(self.kept[number])
-        return number in self.kept
-
-    def get_unpersisted_count(self):
-        return len(self.kept)
 
 
 class Chained(AMPS.MemoryPublishStore):

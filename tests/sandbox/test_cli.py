@@ -1,5 +1,7 @@
 """`python -m amps_sandbox`: what it prints, how it leaves."""
 
+import hashlib
+import hmac
 import json
 import re
 import signal
@@ -106,6 +108,17 @@ def test_users_need_their_passwords(run):
     assert "cret" not in leave(process)[2]
 
 
+def test_users_may_be_challenged(run):
+    process, (port,) = run(*ANYWHERE, "--user", "jill:secret", "--auth", "challenge", "--trace")
+    driver = Driver("127.0.0.1", port)
+    nonce = driver.log_on("a", user_id="jill")["pw"]
+    answer = hmac.new(b"secret", nonce.encode(), hashlib.sha256).hexdigest()
+    assert driver.log_on("a", user_id="jill", pw=answer)["status"] == "success"
+    driver.close()
+    said = leave(process)[2]
+    assert nonce not in said and answer not in said and "secret" not in said
+
+
 def test_trace_shows_each_frame(run):
     process, (port,) = run(*ANYWHERE, "--trace")
     driver = Driver("127.0.0.1", port)
@@ -138,11 +151,16 @@ def test_faults_happen_as_they_are_said(run):
         (["--listen", "nonsense"], "invalid listen address 'nonsense'"),
         (["--listen", "h:99999"], "port over 65535"),
         (["--listen"], "--listen"),
+        (["--auth", "magic"], "argument --auth: invalid choice: 'magic'"),
         (["--user", "nocolon"], "want NAME:PASSWORD"),
         (["--user", ":secret"], "want NAME:PASSWORD"),
         (["--fault", "on=publish"], "argument --fault: fault 'on=publish' says no action"),
         (["--fault", "on=sow,action=drop,count=x"], "count 'x': want a whole number"),
         (["--fault", "on=sow,action=explode"], "unknown action 'explode': want one of bad_batch"),
+        (["--queue", ":Work"], "argument --queue: invalid queue ':Work': want NAME"),
+        (["--queue", "Q:^W"], "default_publish_target: none, and no topic of ['^W'] is a name"),
+        (["--queue", "Q", "--queue", "Q"], "queue 'Q': declared twice"),
+        (["--queue", "Q", "--json-sow", "Q:/id"], "queue 'Q': declared twice"),
         (["--fault", "nonsense"], "invalid fault 'nonsense': want name=value,name=value"),
         (["--what"], "--what"),
         (["more"], "more"),

@@ -143,6 +143,15 @@ def test_the_command_line_says_in_one_line_what_is_wrong(arguments, said):
             {"user": [{"name": "a", "topics": [{"topic": "t", "write": 1}]}]},
             "true, false or a filter",
         ),
+        ({"user": [{"name": "a", "topics": ["t"]}]}, "user 'a': topics: 't': want a table"),
+        ({"user": [{"name": "a", "topics": [{"topic": "t", "select": "id"}]}]}, "directive 'id'"),
+        ({"user": [{"name": "a", "password": 1}]}, "user 'a': the password is no text"),
+        ({"user": [{"name": "a", "logon": "no"}]}, "user 'a': logon 'no': want true or false"),
+        ({"auth": {"mode": "magic"}}, "auth: mode 'magic': want one of none, password, challenge"),
+        ({"auth": {"mode": 1}}, "auth: mode 1: want one of"),
+        ({"auth": {"implicit_logon": True}}, "auth: unknown key 'implicit_logon'"),
+        ({"auth": {"expose_user": 1}}, "auth: expose_user 1: want true or false"),
+        ({"auth": "none"}, "auth: want a table"),
         ({"sow": {"regex_groups": "many"}}, "sow: regex_groups 'many': want one of per_topic"),
         ({"sow": {"groups": "single"}}, "sow: unknown key 'groups'"),
         ({"composite": {"c": {"module": "zip", "parts": ["json"]}}}, "composite.c: module 'zip'"),
@@ -170,7 +179,9 @@ def test_what_is_wrong_in_a_configuration_is_named(source, said):
         lambda: View("", "x", ["/id"], ["/id"]),
         lambda: View("v", "x", [5], ["/id"]),
         lambda: User(5),
+        lambda: User("a", topics=5),
         lambda: Permission("x", read=None),
+        lambda: Permission("x", select=None),
         lambda: Sandbox(topics=["x"]),
         lambda: Sandbox(topics=[5]),
         lambda: Sandbox(clock="sundial"),
@@ -200,3 +211,19 @@ def test_users_need_no_permissions_to_do_everything(connect):
         driver.subscribe("t", "1")
         driver.publish("t", b"x")
         assert driver.read().body == b"x"
+
+
+def test_a_configuration_says_how_users_log_on_and_what_they_see(connect):
+    told = {
+        "auth": {"mode": "challenge", "expose_user": True},
+        "user": [
+            {"name": "jill", "password": "s", "topics": [{"topic": "t", "select": "-/x"}]},
+            {"name": "eve", "logon": False},
+        ],
+    }
+    with Sandbox(config=told) as sandbox:
+        assert connect(sandbox).log_on("a", user_id="jill", pw="s")["status"] == "retry"
+    with Sandbox(config=told, auth="none") as sandbox:
+        assert connect(sandbox).log_on("a", user_id="eve")["status"] == "success"
+    with Sandbox(config=told, auth="password") as sandbox:
+        assert connect(sandbox).log_on("a", user_id="eve")["reason"] == "not entitled"

@@ -11,6 +11,8 @@ import pytest
 from amps_sandbox import BadConfig, Sandbox
 from amps_sandbox.faults import ACTIONS, BAD_BATCHES, GARBAGE
 
+from .driver import Driver
+
 EXPRESSIONS = [
     *("", ".lexer", ".parser", ".values", ".patterns", ".pattern_cost", ".pattern_text"),
     *(".date_formats", ".orders", ".projections", ".ratings"),
@@ -40,8 +42,14 @@ def blocks(name, language):
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
+def example_with(word):
+    """The one example in which this word is."""
+    (found,) = (text for text in blocks("sandbox.md", "python") if word in text)
+    return found
+
+
 def test_the_example_of_topics_does_what_it_says():
-    example = blocks("sandbox.md", "python")[0]
+    example = example_with("View(")
     shown = {}
     exec(re.sub(r"^    (server\.sow)", r"    shown = \1", example, flags=re.MULTILINE), shown)
     (record,) = shown["shown"]
@@ -50,7 +58,7 @@ def test_the_example_of_topics_does_what_it_says():
 
 
 def test_the_example_of_faults_runs():
-    example = blocks("sandbox.md", "python")[1]
+    example = example_with("Fault(")
     shown = {}
     exec(example, shown)
     assert (shown["lost"].hits, shown["lost"].is_spent) == (0, False)
@@ -74,17 +82,27 @@ def test_the_example_of_a_file_is_understood(tmp_path):
 
 
 def test_the_example_of_a_queue_runs():
-    example = blocks("sandbox.md", "python")[3]
+    example = example_with("Queue(")
     shown = {}
     exec(re.sub(r"^    (queue\.depth)", r"    shown = \1", example, flags=re.MULTILINE), shown)
     assert shown["shown"] == (1, 1, 0) and shown["queue"].deliveries == {}
 
 
 def test_the_example_of_a_log_runs():
-    example = blocks("sandbox.md", "python")[2]
+    example = example_with("replica_of")
     shown = {}
     exec(re.sub(r"^    (second\.journal)", r"    shown = \1", example, flags=re.MULTILINE), shown)
     (entry,) = shown["shown"]
     assert (entry.position, entry.client, entry.data) == (0, "sandbox", b'{"id":1}')
     with pytest.raises(RuntimeError, match="not running"):
         shown["first"].restart()
+
+
+def test_the_example_of_users_runs():
+    shown = {}
+    exec(example_with("set_permissions"), shown)
+    with shown["server"] as server:
+        driver = Driver(server.host, server.port)
+        ack = driver.log_on("a", user_id="jill", pw="secret")
+        driver.close()
+        assert ack["reason"] == "not entitled"  # the last that was said outlives a stop, too

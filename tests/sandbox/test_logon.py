@@ -149,6 +149,59 @@ def test_a_callback_decides_about_each_logon(connect):
     assert asked == [("a", "u", "one"), ("a", "other", "two"), ("b", "", "three")]
 
 
+def test_case_4_a_callback_may_ask_as_many_rounds_as_it_likes(connect):
+    def authenticate(client, user, pw):
+        return Accept(user) if pw == "5" else Retry(user, f"after {pw}")
+
+    with Sandbox(authenticate=authenticate) as sandbox:
+        driver = connect(sandbox)
+        for number in range(5):
+            ack = driver.log_on("a", cid=f"{number}", user_id="u", pw=f"{number}")
+            assert (ack["status"], ack["cid"]) == ("retry", f"{number}")
+            assert ack["pw"] == f"after {number}" and sandbox.clients() == []
+        assert driver.log_on("a", user_id="u", pw="5")["status"] == "success"
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_challenge_leaves_nothing(connect):
+    with Sandbox(users={"jill": "secret"}, auth="challenge") as sandbox:
+        first = connect(sandbox)
+        nonce = challenged(first)
+        first.close()
+        answer = hmac.new(b"secret", nonce.encode(), hashlib.sha256).hexdigest()
+        stolen = connect(sandbox)
+        assert challenged(stolen) != nonce
+        assert stolen.log_on("a", user_id="jill", pw=answer)["reason"] == "auth failure"
+
+
+WRONG = [None, True, "jill", Accept(5), Reject(None), Retry("u", b"x"), ("Accept", "u")]
+
+
+@pytest.mark.parametrize("verdict", WRONG)
+def test_a_callback_that_decides_nothing_ends_one_connection_only(connect, verdict):
+    lines = []
+    with Sandbox(authenticate=lambda *_: verdict, log=lines.append) as sandbox:
+        driver = connect(sandbox)
+        ack = driver.log_on("a", user_id="u", pw="hush")
+        assert (ack["status"], ack["reason"]) == ("failure", "internal error")
+        assert driver.is_ended()
+        assert connect(sandbox).log_on("b")["reason"] == "internal error"
+    assert any("want Accept, Reject or Retry" in line for line in lines)
+
+
+def test_what_a_callback_raises_is_logged_without_the_password(connect):
+    lines = []
+
+    def authenticate(client, user, pw):
+        raise LookupError(f"{user} said {pw}, not more")
+
+    with Sandbox(authenticate=authenticate, log=lines.append) as sandbox:
+        driver = connect(sandbox)
+        assert driver.log_on("a", user_id="jill", pw="hush")["reason"] == "internal error"
+        assert driver.is_ended()
+    (line,) = [line for line in lines if "LookupError" in line]
+    assert "jill said ***, not more" in line and "hush" not in "".join(lines)
+
+
 def test_case_5_the_same_user_takes_its_name_over_from_its_old_connection(connect):
     lines = []
     with Sandbox(unique_names=True, log=lines.append) as sandbox:

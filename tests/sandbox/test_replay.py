@@ -106,7 +106,9 @@ def test_case_48_a_time_begins_with_what_came_then(logged, connect, number, expe
 
 def test_case_48_a_time_between_before_and_after(logged, connect):
     driver = connect(logged, "r")
-    between = time_of(logged, 5)[:-2] + "9Z"
+    form = "%Y%m%dT%H%M%S.%fZ"
+    fifth = datetime.strptime(time_of(logged, 5), form)
+    between = (fifth + timedelta(microseconds=1)).strftime(form)
     for bm, expected in (
         (between, TEN[5:]),
         ("19990101T000000", TEN),

@@ -167,6 +167,30 @@ def test_reading_a_queue_includes_acknowledging_and_writing_it_is_enough_to_publ
         assert server.queue("Q").waiting == 1
 
 
+def test_a_select_list_of_the_user_hides_fields_of_a_queue_too(connect):
+    hidden = Permission("Q", read=True, select="-/,+/id")
+    with Sandbox(queues=["Q:Work"], users=[User("worker", topics=[hidden])]) as server:
+        publish(server, 1, 2, secret="s")
+        worker = connect(server, "worker", user_id="worker")
+        assert [body for _, body in found(worker)] == [b'{"id":1}', b'{"id":2}']
+        worker.subscribe("Q", "s")
+        (message,) = take(worker, 1)
+        assert message.body == b'{"id":1}'
+        worker.subscribe("Q", "r", bm="0")
+        assert worker.everything_before() == []  # a replay is of the topics below
+
+
+def test_an_acknowledgement_is_an_event(serve, connect):
+    server = serve()
+    publish(server, 1)
+    watcher, worker = connect(server, "watcher"), connect(server, "worker")
+    watcher.subscribe("/AMPS/ClientStatus", "e", filter="/ClientStatus/event = 'sow_delete'")
+    worker.subscribe("Q", "s")
+    ack(worker, *take(worker, 1))
+    event = watcher.read()
+    assert b'"topic":"Q"' in event.body and b'"client_name":"worker"' in event.body
+
+
 def test_a_failed_subscription_takes_nothing(serve, connect):
     server = serve()
     publish(server, 1)

@@ -209,6 +209,33 @@ def test_the_whole_queue_may_have_a_limit_too(serve, connect):
     assert server.queue("Q").leased == 3 and server.queue("Q").waiting == 0
 
 
+class Unread(dict):
+    """Messages that may be looked up, but not gone through."""
+
+    def __iter__(self):
+        raise AssertionError("all messages were looked at")
+
+    items = keys = values = __iter__
+
+
+def test_no_delivery_looks_at_all_messages(serve, connect):
+    server = serve(lease_period="1s", max_per_subscription_backlog=9)
+    first, second = connect(server, "first"), connect(server, "second")
+    first.subscribe("Q", "s", opts="max_backlog=9")
+    second.subscribe("Q", "s", filter="/id > 5", opts="max_backlog=9")
+    queue = server._server.topics_of("json").queues[b"Q"]
+    queue.items = Unread()
+    publish(server, *range(100))
+    messages = take(first, 9)
+    ack(first, *messages[:5])
+    take(first, 5)
+    ack(first, messages[5], opts="cancel")
+    second.close()
+    server.clock.advance(5)
+    assert len(take(first, 10)) == 10
+    assert server.queue("Q").depth == 95
+
+
 def test_a_slow_client_is_closed_and_its_messages_go_to_others(connect):
     queue = Queue("Q", ["Work"], max_per_subscription_backlog=10_000)
     with Sandbox(queues=[queue], client_buffer_bytes=200_000) as server:
