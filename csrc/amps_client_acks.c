@@ -229,8 +229,7 @@ amps_status amps_client_ack(amps_client *client, amps_slice topic, amps_slice bo
     if (AMPS_UNLIKELY(amps_client_is_inherited(client))) {
         return AMPS_FORKED;
     }
-    amps_status status =
-        amps_acks_add(&client->acks, topic, bookmarks, options, sub_id, amps_clock_now(), &todo);
+    amps_status status = amps_acks_add(&client->acks, topic, bookmarks, options, sub_id, 0, &todo);
     *due = todo.send;
     follow(client, &todo);
     return status;
