@@ -138,8 +138,7 @@ cdef class Acknowledging(Storing):
                 status = amps_client_send_acks(self.core, &failure)
             if status == AMPS_STORE_FULL and self.store is not None and self.store.may_grow():
                 continue
-            if status == AMPS_STORE or status == AMPS_NO_MEMORY:
-                amps_client_skip_ack(self.core)
+            if status == AMPS_STORE or status == AMPS_NO_MEMORY or status == AMPS_TOO_LARGE:
                 raise store_error(status, "ack", &failure)
             return 0
 
@@ -173,7 +172,7 @@ cdef class Acknowledging(Storing):
         self.keep_and_send(&header, NO_BODY, False)
         return 0
 
-    cdef int flush_acks(self) except -1:
+    cdef int flush_acks(self, bint is_opening=False) except -1:
         """All that waits leaves, for as long as ACK_FLUSH_MS; inside a handler what can at once."""
         cdef double deadline
         cdef bint waits
@@ -187,7 +186,7 @@ cdef class Acknowledging(Storing):
             if amps_client_count_acks(self.core) > 0:
                 self.send_acks()
             if not waits or amps_client_count_acks(self.core) == 0 or not self.logged_on \
-                    or self.is_coming_back() or slice_before(deadline) == 0:
+                    or self.is_coming_back() and not is_opening or slice_before(deadline) == 0:
                 return 0
             with nogil:
                 amps_client_wait_acks(self.core, ACK_SLICE_MS)
@@ -209,7 +208,10 @@ cdef class Acknowledging(Storing):
         if not self.keeps_acks():
             amps_client_drop_acks(self.core)
         amps_client_open_acks(self.core)
-        self.leave_acks(False)
+        try:
+            self.flush_acks(True)
+        except Exception as problem:  # of a store
+            self.report(problem)
         return 0
 
     # ---- Settings -------------------------------------------------------------------------------

@@ -144,6 +144,7 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
     cdef Message message = None
     cdef const amps_delivery *delivery
     cdef object handler, gate
+    cdef bint is_own  # a route's, not one of the client's
     cdef size_t i
     if client is None:
         return
@@ -154,15 +155,19 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
         if delivery.audience == AMPS_FOR_ROUTE:
             if not amps_route_is_live(delivery.route) or (<Handler>delivery.handler).is_ended:
                 continue
+            is_own = True
             handler = (<Handler>delivery.handler).function
             gate = (<Handler>delivery.handler).gate
             if delivery.message.is_again and is_discarded_by_now(delivery):
+                is_own = False
                 handler = client.duplicate
                 if handler is None:
                     continue
         elif is_of_store(delivery.audience):
+            is_own = False
             handler = gate = None
         else:
+            is_own = False
             gate = None
             handler = handler_of_client(client, delivery)
             if handler is None:
@@ -171,8 +176,7 @@ cdef void deliver(void *context, const amps_burst *burst) noexcept:
             message = Message.__new__(Message)
             message.origin = client.weak_self
         message.lend(&delivery.message)
-        if client.auto_ack and delivery.audience == AMPS_FOR_ROUTE and gate is None \
-                and handler is not client.duplicate:
+        if client.auto_ack and is_own and gate is None:
             message = call_and_acknowledge(client, handler, message, &delivery.message)
             continue
         try:

@@ -328,7 +328,6 @@ cdef extern from "amps_client_acks.h" nogil:
     bint amps_client_next_ack(amps_client *client, amps_ack_view *ack)
     void amps_client_sent_ack(amps_client *client)
     void amps_client_retry_acks(amps_client *client, uint32_t in_ms)
-    void amps_client_skip_ack(amps_client *client)
     void amps_client_set_ack_batching(amps_client *client, size_t size, uint32_t timeout_ms)
     void amps_client_set_auto_ack(amps_client *client, bint is_auto)
     void amps_client_open_acks(amps_client *client)

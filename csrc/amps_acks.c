@@ -30,14 +30,20 @@ struct amps_ack_batch {
 
 static const amps_slice nothing = {"", 0};
 
-/* FNV-1a: both are short. */
+/* Eight bytes at a time: every message's bookmark goes through here. */
 static uint32_t hash_of(amps_slice text)
 {
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < text.size; i++) {
-        hash = (hash ^ (unsigned char)text.at[i]) * 16777619u;
+    uint64_t hash = text.size;
+    while (text.size > 0) {
+        uint64_t word = 0;
+        size_t   size = text.size < sizeof word ? text.size : sizeof word;
+        memcpy(&word, text.at, size);
+        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+        text.at += size;
+        text.size -= size;
     }
-    return hash;
+    return (uint32_t)hash;
 }
 
 static amps_slice slice_of(const amps_buffer *buffer)
@@ -277,7 +283,7 @@ static slot *slot_of(const amps_ack_batch *batch, amps_slice bookmark, uint32_t 
 /* The first of a turn finds all slots empty. */
 static void begin_turn(amps_ack_batch *batch, uint64_t now)
 {
-    batch->since = now;
+    batch->since = now > 0 ? now : amps_clock_now();
     batch->turn++;
     if (batch->turn == 0) { /* after so many turns: an old slot may pass for one of this */
         amps_memory_free(batch->slots);

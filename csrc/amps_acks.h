@@ -62,9 +62,9 @@ typedef struct amps_acks_todo {
 
 /* Bookmarks of messages on one topic, separated by commas. A bookmark that waits already is
  * dropped. With options they go alone, right after what waits of that topic. `sub_id`, if any, is
- * that of the subscription they came by. AMPS_OK; AMPS_END: there is no bookmark in it;
- * AMPS_TOO_LARGE: one of them is, or the topic; AMPS_DISCONNECTED: they would be dropped;
- * AMPS_NO_MEMORY. */
+ * that of the subscription they came by; `now` may be 0: the clock is looked at when it matters.
+ * AMPS_OK; AMPS_END: there is no bookmark in it; AMPS_TOO_LARGE: one of them is, or the topic;
+ * AMPS_DISCONNECTED: they would be dropped; AMPS_NO_MEMORY. */
 amps_status amps_acks_add(amps_acks *acks, amps_slice topic, amps_slice bookmarks,
                           amps_slice options, amps_slice sub_id, uint64_t now,
                           amps_acks_todo *todo);

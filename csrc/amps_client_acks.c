@@ -91,10 +91,40 @@ static void do_chores_in(amps_client *client, uint32_t ms)
     amps_writer_do_chores_at(&client->writer, amps_clock_in_ms(ms));
 }
 
-amps_status amps_client_send_acks(amps_client *client, amps_failure *failure)
+/* Has one that was told this gone, or can it later, or on the next connection? */
+static bool is_passing(amps_status status)
+{
+    return status == AMPS_OK || status == AMPS_AGAIN || status == AMPS_DISCONNECTED ||
+           status == AMPS_CLOSED || status == AMPS_STORE_FULL;
+}
+
+/* One that cannot be sent ever is dropped, if that is wished, by whoever will tell of it. */
+static amps_status send_ready(amps_client *client, bool drops, amps_failure *failure)
 {
     const amps_ack_command *command;
     amps_status             status = AMPS_OK;
+    if (!amps_acks_claim(&client->acks)) {
+        return AMPS_OK;
+    }
+    while (status == AMPS_OK && (command = amps_acks_next(&client->acks)) != NULL) {
+        status = send_command(client, command, failure);
+        if (status == AMPS_OK || (drops && !is_passing(status))) {
+            amps_acks_sent(&client->acks);
+        }
+        if (status != AMPS_OK) {
+            amps_acks_pause(&client->acks);
+        }
+    }
+    if (status == AMPS_AGAIN || !is_passing(status)) {
+        do_chores_in(client, RETRY_MS); /* also for those behind one that was dropped */
+    } else if (status == AMPS_STORE_FULL) {
+        do_chores_in(client, STORE_RETRY_MS);
+    }
+    return status;
+}
+
+amps_status amps_client_send_acks(amps_client *client, amps_failure *failure)
+{
     if (amps_client_is_inherited(client)) {
         return AMPS_FORKED;
     }
@@ -102,21 +132,7 @@ amps_status amps_client_send_acks(amps_client *client, amps_failure *failure)
         do_chores_in(client, 0);
         return AMPS_AGAIN;
     }
-    if (!amps_acks_claim(&client->acks)) {
-        return AMPS_OK;
-    }
-    while ((command = amps_acks_next(&client->acks)) != NULL) {
-        status = send_command(client, command, failure);
-        if (status != AMPS_OK) {
-            amps_acks_pause(&client->acks);
-            break;
-        }
-        amps_acks_sent(&client->acks);
-    }
-    if (status == AMPS_AGAIN || status == AMPS_STORE_FULL) {
-        do_chores_in(client, status == AMPS_AGAIN ? RETRY_MS : STORE_RETRY_MS);
-    }
-    return status;
+    return send_ready(client, true, failure);
 }
 
 /* ---- By hand -------------------------------------------------------------------------------- */
@@ -145,16 +161,6 @@ void amps_client_retry_acks(amps_client *client, uint32_t in_ms)
     amps_acks_pause(&client->acks);
     if (in_ms > 0) {
         do_chores_in(client, in_ms);
-    }
-}
-
-void amps_client_skip_ack(amps_client *client)
-{
-    if (amps_acks_claim(&client->acks)) {
-        if (amps_acks_next(&client->acks) != NULL) {
-            amps_acks_sent(&client->acks);
-            amps_acks_pause(&client->acks);
-        }
     }
 }
 
@@ -200,11 +206,9 @@ static void do_chores(void *context)
         return;
     }
     amps_status status =
-        atomic_load(&client->acks_by_hand) ? AMPS_STORE : amps_client_send_acks(client, &failure);
-    bool is_well = status == AMPS_OK || status == AMPS_AGAIN || status == AMPS_DISCONNECTED ||
-                   status == AMPS_CLOSED;
-    if (!is_well) { /* the binding tells of it, or does it itself */
-        call_helper(client);
+        atomic_load(&client->acks_by_hand) ? AMPS_STORE : send_ready(client, false, &failure);
+    if (status == AMPS_STORE_FULL || !is_passing(status)) {
+        call_helper(client); /* the binding asks or tells somebody, or does it itself */
     }
 }
 
@@ -225,8 +229,7 @@ amps_status amps_client_ack(amps_client *client, amps_slice topic, amps_slice bo
     if (AMPS_UNLIKELY(amps_client_is_inherited(client))) {
         return AMPS_FORKED;
     }
-    amps_status status =
-        amps_acks_add(&client->acks, topic, bookmarks, options, sub_id, amps_clock_now(), &todo);
+    amps_status status = amps_acks_add(&client->acks, topic, bookmarks, options, sub_id, 0, &todo);
     *due = todo.send;
     follow(client, &todo);
     return status;
@@ -279,9 +282,10 @@ void amps_client_handled(void *context, const amps_message *message)
     }
     amps_client_ack_message(client, message, nothing, &due); /* what cannot be comes again */
     if (due) {
-        amps_status status = amps_client_send_acks(client, &failure);
-        if (status == AMPS_STORE || status == AMPS_STORE_FULL || status == AMPS_NO_MEMORY) {
-            do_chores_in(client, 0);
+        amps_status status =
+            atomic_load(&client->acks_by_hand) ? AMPS_STORE : send_ready(client, false, &failure);
+        if (status == AMPS_STORE_FULL || !is_passing(status)) {
+            do_chores_in(client, 0); /* that thread calls the binding */
         }
     }
 }

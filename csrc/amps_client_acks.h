@@ -22,7 +22,7 @@ amps_status amps_client_ack_message(amps_client *client, const amps_message *mes
 
 /* What is ready. AMPS_OK: it has left, or somebody else is at it; AMPS_AGAIN: it follows;
  * AMPS_DISCONNECTED, AMPS_CLOSED: it cannot now; AMPS_STORE_FULL: it is tried again by and by; what
- * else the store says: of the first of them, which stays there (see amps_client_skip_ack). */
+ * else the store says: the first of them is dropped, and the rest waits. */
 amps_status amps_client_send_acks(amps_client *client, amps_failure *failure);
 /* All batches become ready, and leave, if they can at once. True: nothing waits any more. */
 bool amps_client_flush_acks(amps_client *client);
@@ -44,9 +44,6 @@ bool amps_client_begin_acks(amps_client *client);
 bool amps_client_next_ack(amps_client *client, amps_ack_view *ack);
 void amps_client_sent_ack(amps_client *client);
 void amps_client_retry_acks(amps_client *client, uint32_t in_ms);
-/* The first one cannot be sent, ever: it is forgotten. */
-void amps_client_skip_ack(amps_client *client);
-
 /* A batch of a topic leaves with so many bookmarks (or the smallest backlog granted, if less), or
  * when it is that old; sizes up to 1: nothing is gathered. What waits is ready then. */
 void amps_client_set_ack_batching(amps_client *client, size_t size, uint32_t timeout_ms);

@@ -279,13 +279,13 @@ def test_a_server_that_does_not_read_holds_up_no_ack(gathering):
     server, client = gathering(1, flush=stop_reading)
     client.publish_flush(5000)
     began = time.monotonic()
-    for number in range(150_000):
-        client.ack("a topic of some length, so that buffers fill", f"1|{number}|")
-    assert time.monotonic() - began < 20
+    for number in range(10_000):
+        client.ack("a topic of some length, so that buffers fill" * 10, f"1|{number}|")
+    assert time.monotonic() - began < 5
     server.go_on_reading()
     server.answers["flush"] = say()
-    sent = [n for _, (n,) in wait_acks(server, 150_000)]
-    assert sent == list(range(150_000))
+    sent = [n for _, (n,) in wait_acks(server, 10_000)]
+    assert sent == list(range(10_000))
 
 
 def test_gathered_publishes_leave_with_an_ack(gathering):

@@ -44,27 +44,46 @@ def test_case_92_pending_acks_are_sent_before_the_subscriptions_are_placed_again
     assert acks_seen(server) == [("Q", [1, 2, 3, 4])]
 
 
-def test_acks_during_an_outage_join_the_batch(peer, come_up):
-    """QU-9: they are kept, in order, whatever the batch size; options, too."""
-    server, held = peer(subscribe=grant(100)), threading.Event()
-    client = come_up(server, no_store=True)
+@pytest.fixture
+def cut_off(peer, come_up):
+    """A peer, an HAClient that has lost it, its states, and what lets it come back."""
+    server, let_in = peer(subscribe=grant(100)), threading.Event()
+    client = come_up(server, no_store=True, send_buffer_size=4096)
     states = watch(client)
+    stream = client.subscribe("Q", sub_id="q")
 
     def late(peer, seen):
-        assert held.wait(10)
+        assert let_in.wait(10)
         say()(peer, seen)
 
     server.answers["logon"] = late
     server.hang_up()
     states.wait_for(lambda seen: 0 in seen)
+    yield server, client, states, let_in
+    let_in.set()
+    stream.close()
+
+
+def test_acks_during_an_outage_join_the_batch(cut_off):
+    """QU-9: they are kept, in order, whatever the batch size; options, too."""
+    server, client, states, let_in = cut_off
     ack_all(client, [1, 2])
     client.ack("Q", "1|3|", "cancel")
     client.set_ack_batch_size(10)
     ack_all(client, [4, 5])
-    held.set()
+    let_in.set()
     wait_ready(states)
     expected = [("Q", [1]), ("Q", [2]), ("Q", [3], "cancel"), ("Q", [4, 5])]
     assert everything(server, client) == expected
+
+
+def test_more_than_a_send_buffer_holds_is_sent_before_the_subscriptions(cut_off):
+    server, client, states, let_in = cut_off
+    ack_all(client, range(1000))
+    let_in.set()
+    wait_ready(states)
+    assert [seen["c"] for seen in server.frames[-1001:]] == ["sow_delete"] * 1000 + ["subscribe"]
+    assert acks_seen(server) == [("Q", [number]) for number in range(1000)]
 
 
 def test_acks_in_the_handler_of_the_connection_that_is_lost(peer, come_up):

@@ -222,6 +222,14 @@ def test_many_messages_at_once(served):
     assert {len(numbers) for _, numbers in sent} == {100}
 
 
+def test_a_handler_that_minds_duplicates_too(served):
+    handler = Watched()
+    server, client = served(handler)
+    client.set_duplicate_message_handler(handler)
+    server.send(items(2))
+    assert wait_acks(server, 2) == [("Q", [1]), ("Q", [2])]
+
+
 def test_two_subscriptions_share_a_batch(served):
     server, client = served(lambda message: None)
     client.subscribe(lambda message: None, "Q", sub_id="r")

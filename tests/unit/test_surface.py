@@ -24,6 +24,9 @@ CLIENT = {
     "execute": ["command"],
     "execute_async": ["command", "on_message"],
     "flush": ["timeout"],
+    "get_ack_batch_size": [],
+    "get_ack_timeout": [],
+    "get_auto_ack": [],
     "get_connection_name": [],
     "get_default_max_depth": [],
     "get_duplicate_message_handler": [],
@@ -46,6 +49,9 @@ CLIENT = {
     "remove_connection_state_listener": ["listener_callable"],
     "remove_message_handler": ["command_id"],
     "send": ["message", HANDLER, "timeout"],
+    "set_ack_batch_size": ["batch_size"],
+    "set_ack_timeout": ["timeout"],
+    "set_auto_ack": ["enabled"],
     "set_default_max_depth": ["depth"],
     "set_disconnect_handler": ["client_disconnect_handler"],
     "set_duplicate_message_handler": [HANDLER],
@@ -213,7 +219,7 @@ def test_point_1_constants_are_reached_through_class_and_instance(owner):
 
 def test_nothing_public_is_missing_from_these_lists():
     public = {name for name in dir(AMPS.Client) if not name.startswith("_")}
-    assert public == {*CLIENT, *OVERLOADED, "Bookmarks", "ConnectionStateListener"}
+    assert public == {*CLIENT, *OVERLOADED, "ack", "Bookmarks", "ConnectionStateListener"}
     public = {name for name in dir(AMPS.MessageStream) if not name.startswith("_")}
     assert public == {*STREAM, "ended"}
     assert set(COMMAND) <= set(dir(AMPS.Command))
