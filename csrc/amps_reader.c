@@ -373,9 +373,9 @@ static bool is_failed_write(const amps_header *header, const amps_route *route)
     return amps_header_has(header, AMPS_FIELD_SEQUENCE);
 }
 
-/* Whoever wants all acks is told first. Then a route gets the ids that it replaces, for those who
- * wait inside the library and are told next may use them at once; then a route whose application
- * asked for this type, and when nobody was told, the last chance. */
+/* Whoever wants all acks is told first. Then a route gets the ids that it replaces, and its place
+ * in the log, for those who wait inside the library and are told next may use them at once; then a
+ * route whose application asked for this type, and when nobody was told, the last chance. */
 static amps_status route_ack(amps_reader *reader, const amps_header *header,
                              const amps_message *message)
 {
@@ -391,6 +391,9 @@ static amps_status route_ack(amps_reader *reader, const amps_header *header,
         if (route->sink.replaces) {
             take_over(reader, route, message);
         }
+    }
+    if (route != NULL && route->sink.bookmarks != NULL) {
+        note_bookmark(route, header, types, is_answer);
     }
     bool is_trouble = false;
     told = reader->setup.ack(reader->setup.client, header, types, message, &is_trouble) || told;
@@ -412,9 +415,6 @@ static amps_status route_ack(amps_reader *reader, const amps_header *header,
             status = amps_deliveries_hand(&reader->out, route, message);
         }
         told = told || !is_silent || !amps_header_is_failure(header);
-        if (route->sink.bookmarks != NULL) {
-            note_bookmark(route, header, types, is_answer);
-        }
         if (is_answer) {
             note_ack(reader, route, header, types, message);
         }

@@ -295,11 +295,12 @@ static void connect_and_close(witness *seen)
 
 static void each_end_is_settled_for_itself(void)
 {
-    atomic_store(&lives, 0);
     witness *seen = started();
     seen->on_disconnected = connect_and_close;
     CHECK_STATUS(amps_client_wait_settled(seen->client, 1, 0), AMPS_AGAIN);
-    shutdown(seen->wire.peers, SHUT_WR);
+    int peers = seen->wire.peers;
+    atomic_store(&lives, 0); /* and what was read before it may be written after it */
+    shutdown(peers, SHUT_WR);
     CHECK_STATUS(amps_client_wait_settled(seen->client, 1, PATIENCE_MS), AMPS_OK);
     CHECK_STATUS(amps_client_wait_closed(seen->client, PATIENCE_MS), AMPS_OK);
     CHECK_NUMBER(seen->disconnected, 2);
