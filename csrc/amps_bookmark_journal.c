@@ -17,6 +17,8 @@
 #define WINDOW_SIZE ((size_t)2 << 20) /* read at once: at least one whole record */
 #define UNIT        sizeof(uint64_t)
 
+#define APPENDS_UNCHECKED 64u /* so many in a row ask nobody how long the file is */
+
 _Static_assert(WINDOW_SIZE > AMPS_BOOKMARK_RECORD_SIZE_MAX, "a record fits");
 
 enum { OF_NUMBERS = 1, OF_TEXT = 2 };
@@ -382,21 +384,40 @@ bool amps_bookmark_journal_rests(const amps_bookmark_journal *journal)
     return AMPS_UNLIKELY(journal->retry_at != 0) && amps_clock_now() < journal->retry_at;
 }
 
-static amps_status ready(amps_bookmark_journal *journal, size_t wanted, amps_failure *failure)
+/* Has a byte of it been touched that the file no longer has? */
+static amps_status check_lost(const amps_bookmark_journal *journal, amps_failure *failure)
 {
-    uint64_t    there;
-    amps_status status = AMPS_OK;
-    if (AMPS_UNLIKELY(journal->size - journal->end < wanted)) {
-        status = make_room(journal, wanted, failure);
+    const amps_map_watch *watch = amps_file_watch(journal->file);
+    return AMPS_LIKELY(watch == NULL || !amps_map_watch_is_lost(watch))
+               ? AMPS_OK
+               : amps_file_refuse(journal->file, failure,
+                                  "a part of it is gone: another has cut it, or the disk fails");
+}
+
+/* Asking takes longer than appending: where the map is watched it is asked now and then, for a file
+ * cut in the middle of a page. What is lost then is its end, which costs duplicates only. */
+static amps_status check_size(amps_bookmark_journal *journal, amps_failure *failure)
+{
+    uint64_t there;
+    if (journal->appends++ % APPENDS_UNCHECKED != 0 && amps_file_watch(journal->file) != NULL) {
+        return AMPS_OK;
     }
-    if (AMPS_LIKELY(status == AMPS_OK)) {
-        status = amps_file_size(journal->file, &there, failure);
-    }
+    amps_status status = amps_file_size(journal->file, &there, failure);
     if (AMPS_LIKELY(status == AMPS_OK) && AMPS_UNLIKELY(there < journal->size)) {
+        journal->appends = 0; /* the next one asks, too */
         status = amps_file_refuse(journal->file, failure, "another has cut it, to %llu bytes",
                                   (unsigned long long)there);
     }
     return status;
+}
+
+static amps_status ready(amps_bookmark_journal *journal, size_t wanted, amps_failure *failure)
+{
+    amps_status status = check_lost(journal, failure);
+    if (AMPS_UNLIKELY(status == AMPS_OK && journal->size - journal->end < wanted)) {
+        status = make_room(journal, wanted, failure);
+    }
+    return AMPS_LIKELY(status == AMPS_OK) ? check_size(journal, failure) : status;
 }
 
 amps_status amps_bookmark_journal_append(amps_bookmark_journal *journal, amps_slice bytes,
@@ -404,14 +425,17 @@ amps_status amps_bookmark_journal_append(amps_bookmark_journal *journal, amps_sl
 {
     size_t      pending = journal->pending_size;
     amps_status status = ready(journal, pending + bytes.size, failure);
+    if (AMPS_LIKELY(status == AMPS_OK)) {
+        char *at = journal->map + journal->end;
+        memcpy(at, journal->pending, pending);
+        if (bytes.size > 0) {
+            memcpy(at + pending, bytes.at, bytes.size);
+        }
+        status = check_lost(journal, failure);
+    }
     if (AMPS_UNLIKELY(status != AMPS_OK)) {
         journal->retry_at = amps_clock_in_ms(AMPS_BOOKMARK_JOURNAL_RETRY_MS);
         return status;
-    }
-    char *at = journal->map + journal->end;
-    memcpy(at, journal->pending, pending);
-    if (bytes.size > 0) {
-        memcpy(at + pending, bytes.at, bytes.size);
     }
     journal->end += pending + bytes.size;
     journal->pending_size = 0;

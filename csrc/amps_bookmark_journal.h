@@ -52,9 +52,10 @@ AMPS_INTERNAL size_t amps_bookmark_record_read(amps_slice bytes, amps_bookmark_r
 typedef struct amps_bookmark_journal {
     amps_file *file;
     char      *map;
-    uint64_t   end;          /* of the records */
-    uint64_t   size;         /* of the file */
-    uint64_t   retry_at;     /* 0: it did not fail */
+    uint64_t   end;      /* of the records */
+    uint64_t   size;     /* of the file */
+    uint64_t   retry_at; /* 0: it did not fail */
+    unsigned   appends;
     size_t     pending_size; /* records that the next append takes along */
     char       pending[AMPS_BOOKMARK_PENDING_SIZE];
 } amps_bookmark_journal;

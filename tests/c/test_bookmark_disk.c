@@ -25,6 +25,9 @@ static void discard_entry(amps_bookmark_sub *sub, uint32_t entry)
     }
 }
 
+/* Elsewhere an append asks the disk now and then; here each one does, so that each can fail. */
+static void ask_each_time(amps_bookmark_store *store) { store->disk->journal.appends = 0; }
+
 /* One program's life: it gets all messages, and discards most, not in order. */
 static amps_status live(bool is_ring)
 {
@@ -46,14 +49,19 @@ static amps_status live(bool is_ring)
         amps_bookmark_begin(sub, BYTES("0"));
         amps_bookmark_recover(other, BYTES("9|9|,8|8|"));
         for (uint32_t entry = 1; entry <= ENTRIES; entry++) {
+            ask_each_time(store);
             amps_bookmark_receive(sub, entry_text(entry, text), &index);
             if (entry % 3 == 0) {
+                ask_each_time(store);
                 discard_entry(sub, entry);
+                ask_each_time(store);
                 discard_entry(sub, entry - 2);
             }
+            ask_each_time(store);
             if (entry % 7 == 0) {
                 amps_bookmark_persisted(sub, entry_text(entry, text));
             }
+            ask_each_time(store);
             if (entry == 5) {
                 discard_entry(sub, 2);
             }
@@ -62,6 +70,7 @@ static amps_status live(bool is_ring)
                 amps_bookmark_purge(other);
             }
         }
+        ask_each_time(store);
         discard_entry(sub, 5);
     }
     amps_bookmark_store_drop(store);
@@ -164,6 +173,7 @@ static void a_message_that_was_not_written_holds_the_file_back(void)
     amps_bookmark_sub   *sub = sub_of(store, "s");
     new_one(sub, "A1");
     discard(sub, "A1");
+    ask_each_time(store);
     amps_file_fail_at(1, true, ENOSPC);
     new_one(sub, "opaque");
     amps_file_fail_at(0, false, 0);

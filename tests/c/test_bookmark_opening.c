@@ -322,15 +322,16 @@ static void a_full_disk_is_told_once_and_costs_only_duplicates(void)
     recent_is(sub, "A6");
     CHECK_NUMBER(problems, 1);
     CHECK(last_problem.status == AMPS_STORE && last_problem.error == ENOSPC);
-    /* killed now, it would know the first one only */
+    /* killed now, it would know the first ones only: those that asked nothing of the disk */
     size_t size;
     char  *bytes = bytes_of(in_folder("log"), &size);
     write_bytes(in_folder("copy"), bytes, size);
     free(bytes);
     amps_file_fail_at(0, false, 0);
     amps_bookmark_store *killed = open_log("copy");
-    recent_is(sub_of(killed, "s"), "A1");
-    receive(sub_of(killed, "s"), "A7", AMPS_BOOKMARK_NEW);
+    recent_is(sub_of(killed, "s"), "A6");
+    receive(sub_of(killed, "s"), "A7", AMPS_BOOKMARK_AGAIN);
+    receive(sub_of(killed, "s"), "A100", AMPS_BOOKMARK_NEW);
     amps_bookmark_store_drop(killed);
     unlink(in_folder("copy"));
     reopen(); /* closing found the room again */
@@ -341,19 +342,61 @@ static void a_full_disk_is_told_once_and_costs_only_duplicates(void)
     done();
 }
 
+/* In the middle of a page: that is seen only when the size is asked for, now and then. */
 static void a_file_cut_by_another_is_told_and_no_crash(void)
 {
+    static const off_t left[] = {0, 10};
+    for (size_t i = 0; i < COUNT_OF(left); i++) {
+        char     name[16] = "A1";
+        unsigned count = 1;
+        problems = 0;
+        fresh();
+        amps_bookmark_store_set_events(store, &(amps_bookmark_events){.problem = on_problem});
+        new_one(sub, "A1");
+        CHECK(truncate(in_folder("log"), left[i]) == 0);
+        discard(sub, "A1");
+        CHECK_NUMBER(problems, left[i] == 0);
+        while (problems == 0) {
+            snprintf(name, sizeof name, "A%u", ++count);
+            new_one(sub, name);
+            discard(sub, name);
+            CHECK(count <= 64);
+        }
+        CHECK_NUMBER(problems, 1);
+        CHECK(strstr(last_problem.text, "cut") != NULL);
+        recent_is(sub, name);
+        discard(sub, name); /* and goes on in memory */
+        new_one(sub, "B1");
+        discard(sub, "B1");
+        CHECK_NUMBER(problems, 1);
+        done();
+        unlink(in_folder("log"));
+    }
+}
+
+/* The page that a record goes on in is gone: nothing of it counts, and opening it again says so. */
+static void a_file_cut_at_a_page_ends_there(void)
+{
+    char     name[16];
+    unsigned count = 0;
     problems = 0;
     fresh();
     amps_bookmark_store_set_events(store, &(amps_bookmark_events){.problem = on_problem});
     new_one(sub, "A1");
-    CHECK(truncate(in_folder("log"), 10) == 0);
-    discard(sub, "A1");
-    CHECK_NUMBER(problems, 1);
+    CHECK(truncate(in_folder("log"), 1 << 16) == 0);
+    while (problems == 0) {
+        snprintf(name, sizeof name, "A%u", ++count);
+        receive(sub, name, count == 1 ? AMPS_BOOKMARK_AGAIN : AMPS_BOOKMARK_NEW);
+        discard(sub, name);
+        CHECK(count < (1 << 16) / 64);
+    }
     CHECK(strstr(last_problem.text, "cut") != NULL);
-    recent_is(sub, "A1");
+    recent_is(sub, name);
     done();
-    unlink(in_folder("log"));
+    reopen();
+    CHECK(amps_bookmark_oldest(sub) == 0);
+    receive(sub, "A1", AMPS_BOOKMARK_DISCARDED);
+    done();
 }
 
 int main(void)
@@ -370,6 +413,7 @@ int main(void)
     RUN(whatever_fails_in_pruning_there_is_one_whole_log);
     RUN(a_full_disk_is_told_once_and_costs_only_duplicates);
     RUN(a_file_cut_by_another_is_told_and_no_crash);
+    RUN(a_file_cut_at_a_page_ends_there);
     folder_remove();
     return 0;
 }
