@@ -220,9 +220,7 @@ def test_options_survive_a_loss(logged, five, read, new_reader, form):
 
 def test_a_replacement_takes_over_the_handler_and_the_state(new_reader, inboxes):
     """Explicit places begin anew (BS-8): what was discarded before is forgotten with the rest."""
-    with Sandbox(
-        txlog=["quotes"], ack_conflation="1h"
-    ) as silent:  # no persisted ack is a place
+    with Sandbox(txlog=["quotes"], ack_conflation="1h") as silent:  # no persisted ack is a place
         write(silent, 5, topic="quotes")
         second = silent.journal("quotes")[1].bookmark
         reader = new_reader(silent)
