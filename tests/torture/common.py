@@ -7,6 +7,7 @@ to run, so a seed that found something is run a few times.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import pathlib
 import random
@@ -17,7 +18,6 @@ import threading
 
 from amps_sandbox import Fault, Sandbox
 
-HERE = pathlib.Path(__file__).resolve().parent
 LAG_S = 0.005  # of the replication within the pair
 QUIET_S_MAX = 0.5  # between two failures of the pair
 OUTAGE_S_MAX = 0.3
@@ -105,7 +105,7 @@ class Pair:
 
 
 class Life:
-    """One run of a program of this folder; what it says on its standard output is its testimony.
+    """One run of a program beside this one; what it says on its standard output is its testimony.
 
     Each line was written by one call after the fact it tells of, so it is whole, and true even when
     the program was killed the moment after.
@@ -115,7 +115,7 @@ class Life:
         paths = os.pathsep.join(path or str(pathlib.Path.cwd()) for path in sys.path)
         with testimony.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, str(HERE / program), *map(str, arguments)],
+                [sys.executable, "-m", f"{__package__}.{program}", *map(str, arguments)],
                 stdin=subprocess.PIPE,
                 stdout=out,
                 env={**os.environ, "PYTHONPATH": paths},
@@ -123,13 +123,23 @@ class Life:
 
     def kill_after(self, seconds: float) -> None:
         """SIGKILL so long from now. That it ended by itself is an error of the story."""
-        try:
-            code = self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            code = self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL, now."""
+        self._process.kill()
+        code = self._process.wait()
         self._process.stdin.close()
         assert code == -signal.SIGKILL, f"it ended by itself, with {code}"
+
+    def freeze(self) -> None:
+        """It does nothing more, until `thaw`; its connections stay."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def end(self) -> None:
         """Asks for an orderly end, by closing its standard input, and waits for it."""
@@ -146,11 +156,12 @@ def lines_of(testimony: pathlib.Path) -> list[list[str]]:
     return [line.split() for line in testimony.read_text().splitlines()]
 
 
-def arguments(doc: str | None, kills: int) -> argparse.Namespace:
-    """--kills and --seed, the latter by chance unless given; prints them."""
+def arguments(doc: str | None, **counts: int) -> argparse.Namespace:
+    """Counts by name, such as --kills, and --seed, by chance unless given; prints them."""
     parser = argparse.ArgumentParser(description=doc)
-    parser.add_argument("--kills", type=int, default=kills)
+    for name, count in counts.items():
+        parser.add_argument(f"--{name}", type=int, default=count)
     parser.add_argument("--seed", type=int, default=random.randrange(SEED_MAX))
     given = parser.parse_args()
-    print(f"kills {given.kills}, seed {given.seed}", flush=True)
+    print(", ".join(f"{name} {value}" for name, value in vars(given).items()), flush=True)
     return given

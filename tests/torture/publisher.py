@@ -38,7 +38,7 @@ def run(kills: int, seed: int, folder: pathlib.Path) -> Figures:
         pair.fail()
         for life in range(kills):
             cut_short = Life(
-                "publisher_life.py",
+                "publisher_life",
                 folder / "store",
                 f"{seed}{life:06}",
                 *pair.uris(),
@@ -46,7 +46,7 @@ def run(kills: int, seed: int, folder: pathlib.Path) -> Figures:
             )
             cut_short.kill_after(START_S * chance.random() * 2 + LIFE_S * chance.random() ** 2)
         last = Life(
-            "publisher_life.py",
+            "publisher_life",
             folder / "store",
             f"{seed}999999",
             *pair.uris(),
@@ -74,7 +74,7 @@ def check(entries, promised: dict[int, str]) -> None:
 
 
 def main() -> None:
-    given = arguments(__doc__, KILLS)
+    given = arguments(__doc__, kills=KILLS)
     with tempfile.TemporaryDirectory() as folder:
         print(run(given.kills, given.seed, pathlib.Path(folder)))
 

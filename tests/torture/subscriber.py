@@ -110,7 +110,7 @@ def run(kills: int, seed: int, folder: pathlib.Path) -> Figures:
 
 
 def live(folder: pathlib.Path, seed: str, uris: list[str], testimony: pathlib.Path) -> Life:
-    return Life("subscriber_life.py", folder / "store", seed, *uris, testimony=testimony)
+    return Life("subscriber_life", folder / "store", seed, *uris, testimony=testimony)
 
 
 def wait_all(testimony: pathlib.Path, published: list[str]) -> None:
@@ -138,7 +138,7 @@ def check(lines: list[list[str]], published: list[str]) -> None:
 
 
 def main() -> None:
-    given = arguments(__doc__, KILLS)
+    given = arguments(__doc__, kills=KILLS)
     with tempfile.TemporaryDirectory() as folder:
         print(run(given.kills, given.seed, pathlib.Path(folder)))
 
