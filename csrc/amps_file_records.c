@@ -610,8 +610,8 @@ static amps_status recover(amps_file_records *records, amps_failure *failure)
                                   .context = records};
         status = amps_recovery_run(&recovery, failure);
         records->assigned = recovery.assigned;
-    }
-    return status;
+    } /* what others cut off meanwhile read as blocks without records */
+    return status == AMPS_OK && is_lost(records) ? tell_lost(records, failure) : status;
 }
 
 static amps_status open_file(amps_file_records *records, const char *path, size_t block_size,
