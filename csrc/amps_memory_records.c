@@ -166,8 +166,8 @@ amps_status amps_memory_records_add(amps_memory_records *records, uint64_t seque
             return AMPS_NO_MEMORY;
         }
     }
-    *offset_at(segment, segment->count) = (uint32_t)segment->end;
-    amps_memory_record *record = record_at(segment, segment->count++);
+    amps_memory_record *record = (void *)(segment->room + segment->end);
+    *offset_at(segment, segment->count++) = (uint32_t)segment->end;
     record->sequence = sequence;
     record->size = (uint32_t)bytes.size;
     record->dead = 0;

@@ -15,7 +15,8 @@
 struct amps_publish_store {
     atomic_uint        references;
     unsigned           born; /* the fork generation */
-    amps_mutex         lock;
+    amps_latch         lock;
+    amps_mutex         watch; /* taken after the lock, for as long as it takes to begin to wait */
     amps_cond          changed;
     amps_mutex         disk; /* taken after the lock, or alone: the file is synced, grows, closes */
     bool               file_is_open; /* written with both, read with either */
@@ -67,7 +68,8 @@ static amps_publish_store *new_store(const amps_publish_store_options *options)
     }
     atomic_init(&store->references, 1);
     store->born = amps_fork_generation();
-    amps_mutex_init(&store->lock);
+    amps_latch_init(&store->lock);
+    amps_mutex_init(&store->watch);
     amps_mutex_init(&store->disk);
     amps_cond_init(&store->changed);
     store->blocks_per_growth = options->blocks_per_growth;
@@ -159,9 +161,9 @@ static bool may_be_freed(amps_publish_store *store)
     if (!is_forked(store)) {
         return true;
     }
-    bool untouched = amps_mutex_try(&store->lock);
+    bool untouched = amps_latch_try(&store->lock);
     if (untouched) {
-        amps_mutex_unlock(&store->lock);
+        amps_latch_unlock(&store->lock);
     }
     return untouched;
 }
@@ -182,7 +184,7 @@ void amps_publish_store_drop(amps_publish_store *store)
         amps_file_records_free(store->file);
         amps_cond_fini(&store->changed);
         amps_mutex_fini(&store->disk);
-        amps_mutex_fini(&store->lock);
+        amps_mutex_fini(&store->watch);
     }
     if (frees) {
         amps_memory_records_fini(&store->memory);
@@ -197,12 +199,12 @@ static amps_status try_enter(amps_publish_store *store, bool at_once)
         return AMPS_FORKED;
     }
     if (!at_once) {
-        amps_mutex_lock(&store->lock);
-    } else if (AMPS_UNLIKELY(!amps_mutex_try(&store->lock))) {
+        amps_latch_lock(&store->lock);
+    } else if (AMPS_UNLIKELY(!amps_latch_try(&store->lock))) {
         return AMPS_MORE;
     }
     if (AMPS_UNLIKELY(store->closed)) {
-        amps_mutex_unlock(&store->lock);
+        amps_latch_unlock(&store->lock);
         return AMPS_CLOSED;
     }
     return AMPS_OK;
@@ -215,7 +217,9 @@ static void note_change(amps_publish_store *store)
 {
     store->changes++;
     if (store->waiting > 0) {
+        amps_mutex_lock(&store->watch);
         amps_cond_broadcast(&store->changed);
+        amps_mutex_unlock(&store->watch);
     }
 }
 
@@ -250,7 +254,7 @@ void amps_publish_store_raise(amps_publish_store *store, uint64_t sequence)
         if (store->file != NULL) { /* a file that is broken will tell the next add */
             amps_file_records_note_assigned(store->file, sequence, NULL);
         }
-        amps_mutex_unlock(&store->lock);
+        amps_latch_unlock(&store->lock);
     }
 }
 
@@ -427,9 +431,9 @@ amps_status amps_publish_store_put(amps_publish_store *store, uint64_t sequence,
                : add(store, sequence, frame, failure);
 }
 
-void amps_publish_store_lock(amps_publish_store *store) { amps_mutex_lock(&store->lock); }
-bool amps_publish_store_try_lock(amps_publish_store *store) { return amps_mutex_try(&store->lock); }
-void amps_publish_store_unlock(amps_publish_store *store) { amps_mutex_unlock(&store->lock); }
+void amps_publish_store_lock(amps_publish_store *store) { amps_latch_lock(&store->lock); }
+bool amps_publish_store_try_lock(amps_publish_store *store) { return amps_latch_try(&store->lock); }
+void amps_publish_store_unlock(amps_publish_store *store) { amps_latch_unlock(&store->lock); }
 
 amps_status amps_publish_store_add(amps_publish_store *store, uint64_t sequence, amps_slice frame,
                                    amps_failure *failure)
@@ -450,9 +454,9 @@ size_t amps_publish_store_wants(amps_publish_store *store)
     if (is_forked(store)) {
         return 0;
     }
-    amps_mutex_lock(&store->lock);
+    amps_latch_lock(&store->lock);
     size_t wanted = store->wanted != 0 ? store->wanted : added(capacity(store), store->unit);
-    amps_mutex_unlock(&store->lock);
+    amps_latch_unlock(&store->lock);
     return wanted;
 }
 
@@ -463,7 +467,7 @@ void amps_publish_store_allow(amps_publish_store *store, size_t total_size)
             store->allowed = total_size;
             note_change(store);
         }
-        amps_mutex_unlock(&store->lock);
+        amps_latch_unlock(&store->lock);
     }
 }
 
@@ -472,7 +476,7 @@ void amps_publish_store_set_asks(amps_publish_store *store, bool asks)
     if (enter(store) == AMPS_OK) {
         store->asks = asks;
         note_change(store);
-        amps_mutex_unlock(&store->lock);
+        amps_latch_unlock(&store->lock);
     }
 }
 
@@ -481,7 +485,11 @@ void amps_publish_store_set_asks(amps_publish_store *store, bool asks)
 static bool wait_for_change(amps_publish_store *store, uint64_t deadline)
 {
     store->waiting++;
-    bool in_time = amps_cond_wait(&store->changed, &store->lock, deadline);
+    amps_mutex_lock(&store->watch);
+    amps_latch_unlock(&store->lock);
+    bool in_time = amps_cond_wait(&store->changed, &store->watch, deadline);
+    amps_mutex_unlock(&store->watch);
+    amps_latch_lock(&store->lock);
     store->waiting--;
     return in_time;
 }
@@ -496,7 +504,7 @@ amps_status amps_publish_store_wait_room(amps_publish_store *store, uint32_t wai
     while (store->changes == seen && !store->closed && wait_for_change(store, deadline)) {
     }
     status = store->closed ? AMPS_CLOSED : store->changes != seen ? AMPS_OK : AMPS_AGAIN;
-    amps_mutex_unlock(&store->lock);
+    amps_latch_unlock(&store->lock);
     return status;
 }
 
@@ -528,7 +536,7 @@ amps_status amps_publish_store_wait_persisted(amps_publish_store *store, uint64_
     while (!is_persisted(store, sequence) && !store->closed && wait_for_change(store, deadline)) {
     }
     status = is_persisted(store, sequence) ? AMPS_OK : store->closed ? AMPS_CLOSED : AMPS_AGAIN;
-    amps_mutex_unlock(&store->lock);
+    amps_latch_unlock(&store->lock);
     return status;
 }
 
@@ -552,7 +560,7 @@ amps_status amps_publish_store_discard_up_to(amps_publish_store *store, uint64_t
         raise_to(store, sequence);
         note_change(store);
     }
-    amps_mutex_unlock(&store->lock);
+    amps_latch_unlock(&store->lock);
     return status;
 }
 
@@ -575,7 +583,7 @@ amps_status amps_publish_store_discard_one(amps_publish_store *store, uint64_t s
     if (status == AMPS_OK) {
         note_change(store);
     }
-    amps_mutex_unlock(&store->lock);
+    amps_latch_unlock(&store->lock);
     return status;
 }
 
@@ -614,19 +622,8 @@ amps_status amps_publish_store_read_after(amps_publish_store *store, uint64_t af
     if (status == AMPS_END) {
         status = read_memory(store, after, out, out_size, sequence, size);
     }
-    amps_mutex_unlock(&store->lock);
+    amps_latch_unlock(&store->lock);
     return status;
-}
-
-/* With the lock held. */
-static uint64_t count(const amps_publish_store *store)
-{
-    return store->memory.count + (store->file != NULL ? amps_file_records_count(store->file) : 0);
-}
-
-static size_t size(const amps_publish_store *store)
-{
-    return store->memory.held + (store->file != NULL ? amps_file_records_size(store->file) : 0);
 }
 
 /* One number of the store, read with its lock held. */
@@ -636,17 +633,18 @@ static size_t size(const amps_publish_store *store)
         if (is_forked(store)) {                                                                    \
             return 0;                                                                              \
         }                                                                                          \
-        amps_mutex_lock(&store->lock);                                                             \
+        amps_latch_lock(&store->lock);                                                             \
         type number = (expression);                                                                \
-        amps_mutex_unlock(&store->lock);                                                           \
+        amps_latch_unlock(&store->lock);                                                           \
         return number;                                                                             \
     }
 
-NUMBER_OF(uint64_t, count, count(store))
+#define IN_FILE(what) (store->file != NULL ? amps_file_records_##what(store->file) : 0)
+NUMBER_OF(uint64_t, count, store->memory.count + IN_FILE(count))
 NUMBER_OF(uint64_t, lowest, lowest(store))
 NUMBER_OF(uint64_t, last_persisted, store->persisted)
 NUMBER_OF(uint64_t, last_assigned, assigned(store))
-NUMBER_OF(size_t, size, size(store))
+NUMBER_OF(size_t, size, store->memory.held + IN_FILE(size))
 
 /* ---- The end -------------------------------------------------------------------------------- */
 
@@ -678,7 +676,7 @@ amps_status amps_publish_store_close(amps_publish_store *store, bool truncate,
     }
     store->closed = !store->file_is_open;
     note_change(store);
-    amps_mutex_unlock(&store->lock);
+    amps_latch_unlock(&store->lock);
     return status;
 }
 
@@ -689,7 +687,7 @@ amps_status amps_publish_store_sync(amps_publish_store *store, amps_failure *fai
     if (status != AMPS_OK) {
         return status;
     }
-    amps_mutex_unlock(&store->lock);
+    amps_latch_unlock(&store->lock);
     amps_mutex_lock(&store->disk);
     if (store->file_is_open) {
         status = amps_file_records_sync(store->file, failure);

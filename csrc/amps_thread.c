@@ -2,6 +2,7 @@
 #include "amps_thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -13,8 +14,9 @@
 #include "amps_memory.h"
 
 #define STACK_SIZE_MIN                                                                             \
-    ((size_t)4 << 20)     /* Python handlers run on it; some systems give 128 KiB                  \
-                           */
+    ((size_t)4 << 20) /* Python handlers run on it; some systems give 128 KiB                      \
+                       */
+#define LATCH_YIELDS   20
 #define AMPS_TRY_SPINS 20 /* below a microsecond on all processors we know */
 
 static pthread_mutex_t live_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -69,6 +71,37 @@ bool amps_mutex_try(amps_mutex *mutex)
         pause_briefly();
     }
     return false;
+}
+
+void amps_latch_init(amps_latch *latch) { atomic_init(&latch->is_taken, false); }
+
+/* Looks before it takes: looking leaves the memory with who has the latch. */
+static bool look(amps_latch *latch)
+{
+    return !atomic_load_explicit(&latch->is_taken, memory_order_relaxed) && amps_latch_take(latch);
+}
+
+bool amps_latch_try_slowly(amps_latch *latch)
+{
+    for (int spin = 0; spin < AMPS_TRY_SPINS; spin++) {
+        if (look(latch)) {
+            return true;
+        }
+        pause_briefly();
+    }
+    return false;
+}
+
+void amps_latch_lock_slowly(amps_latch *latch)
+{
+    const struct timespec moment = {.tv_nsec = AMPS_LATCH_SLEEP_US * 1000L};
+    for (int turn = 0; !amps_latch_try_slowly(latch); turn++) {
+        if (turn < LATCH_YIELDS) {
+            sched_yield();
+        } else {
+            nanosleep(&moment, NULL);
+        }
+    }
 }
 
 void amps_cond_init(amps_cond *cond)

@@ -268,8 +268,54 @@ static void the_child_of_a_fork_is_told_before_all_else(void)
     CHECK_NUMBER(told, 0);
 }
 
+/* ---- The latch ------------------------------------------------------------------------------- */
+
+#define TURNS 20000
+
+typedef struct counter {
+    amps_latch latch;
+    uint64_t   count; /* with the latch */
+} counter;
+
+static void *count_up(void *context)
+{
+    counter *counts = context;
+    for (int turn = 0; turn < TURNS; turn++) {
+        if (turn % 2 == 0 || !amps_latch_try(&counts->latch)) {
+            amps_latch_lock(&counts->latch);
+        }
+        counts->count++;
+        amps_latch_unlock(&counts->latch);
+    }
+    return NULL;
+}
+
+static void a_latch_lets_in_one_at_a_time(void)
+{
+    counter   counts = {.count = 0};
+    pthread_t threads[4];
+    amps_latch_init(&counts.latch);
+    amps_latch_lock(&counts.latch);
+    CHECK(!amps_latch_try(&counts.latch));
+    for (size_t at = 0; at < COUNT_OF(threads); at++) {
+        threads[at] = start(count_up, &counts);
+    }
+    uint64_t until = amps_clock_in_ms(5); /* long enough for all of them to sleep */
+    while (amps_clock_now() < until) {
+    }
+    CHECK_NUMBER(counts.count, 0);
+    amps_latch_unlock(&counts.latch);
+    for (size_t at = 0; at < COUNT_OF(threads); at++) {
+        join(threads[at]);
+    }
+    CHECK_NUMBER(counts.count, COUNT_OF(threads) * TURNS);
+    CHECK(amps_latch_try(&counts.latch));
+    amps_latch_unlock(&counts.latch);
+}
+
 int main(void)
 {
+    RUN(a_latch_lets_in_one_at_a_time);
     RUN(only_a_free_mutex_is_taken_by_trying);
     RUN(the_clock_never_goes_back);
     RUN(the_time_of_day_is_the_systems);
