@@ -19,7 +19,8 @@ cdef class Store:
     cdef amps_publish_store *core
     cdef object path             # None: in memory
     cdef object resize_handler
-    cdef bint error_on_gap, truncates, syncs
+    cdef bint error_on_gap, truncates
+    cdef bint syncs  # keeping always waits for the disk; else the core says where it would wait
     cdef uint64_t found          # the highest number when it was made: those above are of this run
     cdef Connection user         # the client whose publish it keeps, if through Python
     cdef bint has_followed       # a client has logged on with it
@@ -81,11 +82,6 @@ cdef class Store:
         if self.core is NULL:
             raise _exceptions.UsageException("this store's __init__ has not been called")
         return 0
-
-    cdef bint is_quick(self) noexcept:
-        """May it be tried to keep a message without letting the GIL go? The core says where that
-        would wait; with `sync_on_store` it always would."""
-        return not self.syncs
 
     def store(self, message):
         """Gives a `Message` the next number, keeps it and returns that number. May wait for the

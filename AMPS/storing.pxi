@@ -86,17 +86,15 @@ cdef class Storing(CustomStoring):
         """Stores a command, which gives it its number, and sends it if that can be."""
         cdef amps_kept kept
         cdef amps_status status = AMPS_AGAIN
-        cdef bint at_once
         if self.custom is not None:
             return self.keep_in_custom(header, body, is_publish)
         if is_publish and not has_field(header, AMPS_FIELD_ACK_TYPE):
             set_field(header, AMPS_FIELD_ACK_TYPE, PERSISTED)
-        at_once = self.store.is_quick()
         while True:
-            if at_once:
+            if not self.store.syncs:
                 status = amps_client_publish_stored(self.core, header, body, is_publish, True,
                                                     &kept)
-            if not at_once or status == AMPS_AGAIN:
+            if self.store.syncs or status == AMPS_AGAIN:
                 with nogil:
                     status = amps_client_publish_stored(self.core, header, body, is_publish, False,
                                                         &kept)
