@@ -126,6 +126,10 @@ class World:
         """The one that things go wrong with."""
         return self.servers[0]
 
+    def troubles(self):
+        """All that went wrong, for who must be told."""
+        return [self.errors, self.chooser.failures]
+
     def publish_aside(self, *bodies):
         """Messages of others; they come to all servers."""
         for body in bodies:
@@ -271,3 +275,14 @@ def run_cell(world, activity):
         raise trial.error
     assert world.active.hits > 0, "the fault has not struck"
     return world.outcome(trial.error)
+
+
+def check_cell(world, activity, outcome):
+    """Tries it; it ends as the cell says, and when all is well again nothing is lost."""
+    try:
+        became = run_cell(world, activity)
+        assert became == outcome, [became, *world.troubles()]
+        world.heal()
+        world.verify()
+    finally:
+        close_quickly(world.client)

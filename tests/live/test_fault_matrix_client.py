@@ -25,8 +25,7 @@ from .fault_matrix import (
     NothingIsLeft,
     World,
     cells,
-    close_quickly,
-    run_cell,
+    check_cell,
 )
 from .scripted_peer import wait_until
 
@@ -92,6 +91,9 @@ class PlainWorld(World):
         self.client.connect(self.server.uri("json"))
         self.client.logon(LATE_MS if self.is_late or self.fault in SILENT else CELL_MS)
 
+    def troubles(self):
+        return [self.errors]
+
     def has_noticed(self):
         return bool(self.errors)
 
@@ -116,11 +118,4 @@ class PlainWorld(World):
 @pytest.mark.parametrize(("fault", "activity", "outcome"), cells(WITHOUT_STORE))
 def test_a_plain_client(fault, activity, outcome):
     with NothingIsLeft(), Sandbox(**SAME) as server:
-        world = PlainWorld([server], fault, outcome)
-        try:
-            became = run_cell(world, ACTIVITIES[activity])
-            assert became == outcome, [became, world.errors]
-            world.heal()
-            world.verify()
-        finally:
-            close_quickly(world.client)
+        check_cell(PlainWorld([server], fault, outcome), ACTIVITIES[activity], outcome)

@@ -20,7 +20,7 @@ import pytest
 from amps_sandbox import Sandbox
 
 from .fault_activities import ACTIVITIES
-from .fault_matrix import TOPIC, NothingIsLeft, World, cells, close_quickly, run_cell
+from .fault_matrix import TOPIC, NothingIsLeft, World, cells, check_cell
 
 SAME = {"topics": [f"{TOPIC}:/id"], "txlog": [TOPIC], "ack_conflation": "0"}
 
@@ -92,14 +92,7 @@ lose_tail for good       back  back  back  back  back  back  back  back
 
 
 def try_cell(servers, fault, activity, outcome):
-    world = World(servers, fault, outcome)
-    try:
-        became = run_cell(world, ACTIVITIES[activity])
-        assert became == outcome, [became, world.errors, world.chooser.failures]
-        world.heal()
-        world.verify()
-    finally:
-        close_quickly(world.client)
+    check_cell(World(servers, fault, outcome), ACTIVITIES[activity], outcome)
 
 
 @pytest.mark.parametrize(("fault", "activity", "outcome"), cells(ONE_SERVER))

@@ -18,8 +18,8 @@ from .fault_matrix import (
     NothingIsLeft,
     World,
     cells,
+    check_cell,
     close_quickly,
-    run_cell,
 )
 from .scripted_peer import wait_until
 
@@ -58,13 +58,7 @@ def in_python(_tmp_path):
 def test_each_store(tmp_path, make, fault, activity, outcome):
     with NothingIsLeft(), Sandbox(**SAME) as server:
         world = World([server], fault, outcome, make(tmp_path))
-        try:
-            became = run_cell(world, ACTIVITIES[activity])
-            assert became == outcome, [became, world.errors, world.chooser.failures]
-            world.heal()
-            world.verify()
-        finally:
-            close_quickly(world.client)
+        check_cell(world, ACTIVITIES[activity], outcome)
         if make is in_file:
             go_on_with_the_file(world, tmp_path)
 
